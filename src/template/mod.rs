@@ -7,6 +7,7 @@
 //!    └──compile──> Engine   (all templates, compiled)   Engine + Template + Values --render--> Value | text
 //! ```
 
+mod name;
 mod tree;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
 use crate::yaml::Node;
 
+pub use name::{RESERVED, is_name, name_problem};
 pub use tree::Tree;
 
 /// What a template is for; it decides how expressions turn into text.
