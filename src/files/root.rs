@@ -114,6 +114,12 @@ impl Root {
         &self.path
     }
 
+    /// Whether `path` lies below the root once links are followed. A path that does not exist is judged when it is opened.
+    #[must_use]
+    pub fn contains(&self, path: &Path) -> bool {
+        fs::canonicalize(path).map_or(true, |real| real.starts_with(&self.path))
+    }
+
     /// Opens the file that `relative` names from the folder `base`: a regular file below the root, whatever links lie between,
     /// without a component that starts with `.` or is named `*.local.*`, and not in an `environments` folder. (The folder
     /// `base` itself may be a hidden one: a person chose it.)

@@ -42,7 +42,14 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
     }
     let first_folder = loader.units.first().map(|unit| parent(&unit.collection.path).to_owned());
     let folder = first_folder.unwrap_or_else(|| inputs.folder.to_owned());
-    let root = Root::find(&folder, inputs.root);
+    let root = match Root::find(&folder, inputs.root) {
+        Ok(root) => root,
+        Err(error) => {
+            let folder = inputs.root.unwrap_or(&folder).display();
+            loader.findings.push(Diagnostic::error(format!("can't open the folder `{folder}`: {error}")));
+            return Err(loader.findings);
+        }
+    };
     let environment = loader.environment(&root);
     let Loader { templates, units, mut findings, .. } = loader;
     let engine = match templates.compile() {
@@ -131,7 +138,8 @@ impl Loader<'_> {
 
     fn needs(&mut self, collection: &Collection, shown: &str) -> Vec<usize> {
         let folder = parent(&collection.path);
-        let root = Root::find(folder, self.inputs.root);
+        // The folder of a collection that was just read can be opened.
+        let Ok(root) = Root::find(folder, self.inputs.root) else { return Vec::new() };
         let mut found = Vec::new();
         for need in &collection.needs {
             if let Err(refusal) = root.open(folder, &need.path) {
@@ -162,8 +170,9 @@ impl Loader<'_> {
         let mut paths: Vec<PathBuf> = Vec::new();
         for unit in self.units.iter().filter(|unit| !unit.needed) {
             let folder = parent(&unit.collection.path);
-            let root = Root::find(folder, inputs.root);
-            match environment::find(name, folder, root.path(), inputs.folder) {
+            let Ok(root) = Root::find(folder, inputs.root) else { continue };
+            let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+            match environment::find(name, &folder, root.path(), inputs.folder) {
                 Ok(path) if paths.contains(&path) => {}
                 Ok(path) => paths.push(path),
                 Err(finding) if self.findings.contains(&finding) => {}

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::environment::Files;
 use crate::files::git::{self, Standing};
 use crate::files::lock::{Lock, LockError};
-use crate::files::read::read_local;
+use crate::files::read::{ReadError, read_local};
 use crate::files::write;
 use crate::mask::is_secret_name;
 use crate::yaml::edit::{self, Change};
@@ -133,7 +133,8 @@ impl Store {
         })?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.
         let old = match read_local(&self.local) {
-            Ok(local) => local.map(|local| local.text).unwrap_or_default(),
+            Ok(local) => local.text,
+            Err(ReadError::NotFound) => String::new(),
             Err(error) => return Err(self.failed(&error)),
         };
         let changes: Vec<Change> = values.iter().map(change).collect();
