@@ -8,8 +8,11 @@ use super::*;
 
 const FILE: u32 = 0o100_644;
 
+/// Names and texts of files.
+type Files<'a> = &'a [(&'a str, &'a str)];
+
 /// A folder with these files; one whose text starts with `->` is a link.
-fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
+fn tree(files: Files) -> tempfile::TempDir {
     let top = tempfile::tempdir().unwrap();
     for (name, text) in files {
         let path = top.path().join(name);
@@ -22,7 +25,7 @@ fn tree(files: &[(&str, &str)]) -> tempfile::TempDir {
     top
 }
 
-fn standing_in(files: &[(&str, &str)], path: &str) -> Standing {
+fn standing_in(files: Files, path: &str) -> Standing {
     standing(&tree(files).path().join(path))
 }
 
@@ -60,7 +63,7 @@ fn ignore_rules_decide_as_in_git() {
 
 #[test]
 fn the_nearest_rules_win_and_links_to_rules_count_for_nothing() {
-    let cases: [(&[(&str, &str)], Standing); 7] = [
+    let cases: [(Files, Standing); 7] = [
         (&[("environments/.gitignore", "*.local.*")], Standing::Ignored),
         (&[("environments/.gitignore", "/dev.local.yaml")], Standing::Ignored),
         (&[("environments/.gitignore", "/environments/dev.local.yaml")], Standing::NotIgnored),
@@ -123,7 +126,7 @@ fn objects_named_by_sha256_are_told_from_the_configuration() {
 
 #[test]
 fn where_the_work_tree_begins() {
-    let cases: [(&[(&str, &str)], &str, Standing); 6] = [
+    let cases: [(Files, &str, Standing); 6] = [
         (&[(".git/x", "")], "a.local.yaml", Standing::Outside),
         (&[HEAD, ("sub/.git/x", ""), (".gitignore", "sub/*.local.*")], "sub/a.local.yaml", Standing::Ignored),
         (&[HEAD, (".gitignore", "*"), ("sub/.git/HEAD", "")], "sub/a.local.yaml", Standing::NotIgnored),
