@@ -7,12 +7,18 @@
 //!    └──compile──> Engine   (all templates, compiled)   Engine + Template + Values --render--> Value | text
 //! ```
 
+mod name;
+mod tree;
+
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
 use crate::yaml::Node;
+
+pub use name::{RESERVED, is_name, name_problem};
+pub use tree::Tree;
 
 /// What a template is for; it decides how expressions turn into text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +30,8 @@ pub enum Syntax {
     Url,
     /// A value: a scalar that is exactly one `{{ expression }}` keeps the expression's type; a plain scalar its YAML type.
     Value,
+    /// Like [`Self::Value`], but a number that is not spelt canonically is text.
+    Variable,
     /// A bare expression that is true or false; `{{ }}` around all of it is accepted.
     Condition,
 }
@@ -117,6 +125,11 @@ impl Builder {
         Template { inner: Arc::new(Inner { place: Place::new(file, node.span), source: String::new(), reads: Vec::new() }) }
     }
 
+    /// Adds a value whose scalars are templates.
+    pub fn add_tree(&mut self, file: &Arc<SourceFile>, node: &Node, syntax: Syntax) -> Tree<Template> {
+        Tree::Leaf(self.add(file, node, syntax))
+    }
+
     /// Adds a template that stands in no file (a value of the command line), shown under `name`.
     pub fn add_text(&mut self, name: &str, text: &str, syntax: Syntax) -> Template {
         let _ = (name, text, syntax);
@@ -143,6 +156,15 @@ impl Engine {
     /// See [`Error`].
     pub fn value(&self, template: &Template, values: &dyn Values) -> Result<Value, Error> {
         let _ = (template, values);
+        Ok(Value::Null)
+    }
+
+    /// Renders a tree.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub fn tree(&self, tree: &Tree<Template>, values: &dyn Values) -> Result<Value, Error> {
+        let _ = (tree, values);
         Ok(Value::Null)
     }
 
