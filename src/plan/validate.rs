@@ -213,7 +213,7 @@ fn circles<'n>(names: impl Iterator<Item = &'n str>, reads: &dyn Fn(&str) -> Vec
 }
 
 /// A value that must be set and is not, read by a request that surely runs.
-fn must_be_set(plan: &Plan, names: &Names<'_>, values: &Values<'_>, findings: &mut Vec<Diagnostic>) {
+fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Values<'p>, findings: &mut Vec<Diagnostic>) {
     let mut told: HashSet<String> = HashSet::new();
     for (unit, planned) in plan.units.iter().enumerate() {
         let scope = Scope::new(values, &plan.engine, &planned.collection);

@@ -124,6 +124,7 @@ impl Store {
     pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
         match git::standing(&self.local) {
             Standing::Outside | Standing::Ignored => {}
+            Standing::Unclear(reason) => return Err(self.failed(&format!("can't tell whether git tracks it: {reason}"))),
             Standing::Tracked => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
             Standing::NotIgnored => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
         }

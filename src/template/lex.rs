@@ -196,8 +196,9 @@ impl Lexer<'_> {
                     }
                     if rest.is_empty() || rest.starts_with("{{") || rest.starts_with("{%") {
                         let opened = self.text.get(opening.clone()).unwrap_or_default();
-                        return Err(Fault::new(opening, format!("`{opened}` is never closed"))
-                            .label(format!("expected `{closing}`")));
+                        return Err(
+                            Fault::new(opening, format!("`{opened}` is never closed")).label(format!("expected `{closing}`"))
+                        );
                     }
                 }
                 None if rest.is_empty() => {
@@ -264,7 +265,9 @@ impl Lexer<'_> {
             _ => {}
         }
         match first {
-            '+' | '-' | '*' | '/' | '%' | '.' | ',' | ':' | '~' | '|' | '=' | '>' | '<' | '(' | ')' | '[' | ']' | '{' | '}' => Ok(1),
+            '+' | '-' | '*' | '/' | '%' | '.' | ',' | ':' | '~' | '|' | '=' | '>' | '<' | '(' | ')' | '[' | ']' | '{' | '}' => {
+                Ok(1)
+            }
             '!' => Err(Fault::new(here(1), "unexpected `!`").label("write `not`")),
             '$' => Err(Fault::new(here(1), "unexpected `$`").label("variables are written without `$`")),
             c => Err(Fault::new(here(c.len_utf8()), format!("unexpected `{c}` in an expression"))),

@@ -12,9 +12,8 @@ use super::names::Sort;
 
 /// How deep `if` and `for` may nest.
 const MAX_BLOCKS: usize = 32;
-const KEYWORDS: &[&str] = &[
-    "and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "null", "True", "False", "None",
-];
+const KEYWORDS: &[&str] =
+    &["and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "null", "True", "False", "None"];
 
 /// One path in an expression.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -386,7 +385,10 @@ impl<'t> Reader<'t> {
                 let range = span(tokens.get(argument..end).unwrap_or_default()).unwrap_or_else(|| here.clone());
                 if self.word(tokens.get(argument + 1)) != "=" {
                     let example = callable.required.iter().chain(callable.optional).next();
-                    let fault = Fault::new(range, format!("`{name}` takes {}", if example.is_some() { "named arguments" } else { "no arguments" }));
+                    let fault = Fault::new(
+                        range,
+                        format!("`{name}` takes {}", if example.is_some() { "named arguments" } else { "no arguments" }),
+                    );
                     self.fault(match example {
                         Some(example) => fault.label(format!("write `{example}=…`")),
                         None => fault,
@@ -412,7 +414,10 @@ impl<'t> Reader<'t> {
             }
         }
         if let Some(missing) = callable.required.iter().find(|required| !given.contains(required)) {
-            self.fault(Fault::new(here, format!("`{name}` needs the argument `{missing}`")).label(format!("write `{name}({missing}=…)`")));
+            self.fault(
+                Fault::new(here, format!("`{name}` needs the argument `{missing}`"))
+                    .label(format!("write `{name}({missing}=…)`")),
+            );
         }
         at + 1
     }
