@@ -5,9 +5,9 @@
 //! ```
 //! Knows no environment and sends nothing. May import `auth` and what stands left of it.
 
-
-
+mod decode;
+mod load;
 mod model;
 
-
+pub use load::{Loaded, discover, load};
 pub use model::*;

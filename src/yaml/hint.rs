@@ -56,11 +56,8 @@ pub(super) fn template_key(text: &str, outer: usize, key: usize) -> Option<Mista
 pub(super) fn cut_by_comment(text: &str, at: usize, absent: bool) -> Mistake {
     let line = Line::at(text, at);
     let column = at - line.start;
-    let message = if absent {
-        "this is a comment, so the value is empty"
-    } else {
-        "this is a comment, so the value ends before it"
-    };
+    let message =
+        if absent { "this is a comment, so the value is empty" } else { "this is a comment, so the value ends before it" };
     let rest = line.text[column..].trim_end();
     let slots = line.slots();
     let slot = slots.last().copied().filter(|slot| !absent && slot.value < column);
@@ -71,7 +68,9 @@ pub(super) fn cut_by_comment(text: &str, at: usize, absent: bool) -> Mistake {
     if mended.is_empty() {
         return mistake.help("a comment is meant? put a space behind the `#`");
     }
-    mistake.shown(format!("if it belongs to the value, write it quoted: {mended}")).help("a comment is meant? put a space behind the `#`")
+    mistake
+        .shown(format!("if it belongs to the value, write it quoted: {mended}"))
+        .help("a comment is meant? put a space behind the `#`")
 }
 
 /// Whether anything in the text looks like a tag.
@@ -96,7 +95,10 @@ fn with_mended(mistake: Mistake, mended: &str) -> Mistake {
 fn must_be_quoted(line: Line<'_>, slot: Slot) -> Mistake {
     let end = line.value_end(slot, false);
     let first = line.text[slot.value..].chars().next().unwrap_or('*');
-    let message = format!("a value that starts with `{first}` must be quoted");
+    let message = match first {
+        '`' => "a value that starts with a backtick must be quoted".to_owned(),
+        first => format!("a value that starts with `{first}` must be quoted"),
+    };
     let mended = line.mended(slot, end, &quoted(&line.text[slot.value..end]));
     with_mended(Mistake::new(line.span(slot.value, end), message, QUOTE_IT), &mended)
 }
@@ -164,7 +166,7 @@ impl<'t> Case<'t> {
             | K::InvalidLowSurrogate
             | K::InvalidLowSurrogateHexEscape => self.escape(),
             K::UnclosedQuotedScalar | K::DocumentIndicatorInQuotedScalar | K::InvalidQuotedScalarIndent => {
-                Some(Mistake::new(self.rest_of_line(), "this quote is never closed", "add the closing quote"))
+                Some(never_closed(self.rest_of_line()))
             }
             K::InvalidTrailingSingleQuotedScalar | K::InvalidTrailingDoubleQuotedScalar => self.behind_quote(),
             K::TabInBlockIndentation
@@ -286,7 +288,11 @@ impl<'t> Case<'t> {
             match byte {
                 b'\\' => {
                     let known = bytes.get(at + 1).is_some_and(|b| b"0abtnvfre \"/\\N_LPxuU\t".contains(b));
-                    if known { good |= bytes.get(at + 1) != Some(&b'/') } else { bad = bad.or(Some(at)) }
+                    if known {
+                        good |= bytes.get(at + 1) != Some(&b'/')
+                    } else {
+                        bad = bad.or(Some(at))
+                    }
                     at += 2;
                 }
                 b'"' => {
@@ -311,6 +317,9 @@ impl<'t> Case<'t> {
     fn behind_quote(&self) -> Option<Mistake> {
         let message = "text behind a closing quote";
         let mistake = Mistake::new(self.rest_of_line(), message, "put the whole value in one pair of quotes");
+        if let Some(open) = self.quote_above() {
+            return Some(open);
+        }
         let starts_quoted = |slot: &Slot| self.line.text[slot.value..].starts_with(['"', '\'']) && slot.value < self.column;
         let Some(slot) = self.line.slots().into_iter().rfind(starts_quoted) else { return Some(mistake) };
         let end = self.line.value_end(slot, false);
@@ -324,6 +333,24 @@ impl<'t> Case<'t> {
             None => value.to_owned(),
         };
         Some(with_mended(mistake, &self.line.mended(slot, end, &quoted(&whole))))
+    }
+
+    /// The quote of an earlier line that this line's opening quote closed by mistake.
+    fn quote_above(&self) -> Option<Mistake> {
+        let closes = self.column.checked_sub(1)?;
+        self.line.slots().into_iter().find(|slot| slot.value == closes)?;
+        let quote = self.line.text.get(closes..self.column)?;
+        let mut above = self.line.above(self.text);
+        while let Some(line) = above {
+            let last = line.slots().into_iter().next_back();
+            if let Some(slot) = last.filter(|slot| line.text[slot.value..].starts_with(quote))
+                && !line.text[slot.value + 1..].contains(quote)
+            {
+                return Some(never_closed(line.span(slot.value, line.text.len())));
+            }
+            above = line.above(self.text);
+        }
+        None
     }
 
     fn tab(&self) -> Option<Mistake> {
@@ -397,50 +424,44 @@ impl<'t> Case<'t> {
     /// A line that is indented like none of those above it.
     fn indentation(&self) -> Option<Mistake> {
         let indent = self.line.indent();
-        if indent != self.column {
+        let is_item = |line: Line<'_>| matches!(line.text.as_bytes().get(line.indent()..), Some([b'-'] | [b'-', b' ', ..]));
+        if indent != self.column && !is_item(self.line) {
             return None;
         }
         let span = self.line.span(indent, self.line.content_end());
-        let (mut deeper, mut outer, mut limit) = (None, None, usize::MAX);
+        let (mut deeper, mut limit) = (None, usize::MAX);
         let mut above = self.line.above(self.text);
-        let mut same = None;
         while let Some(line) = above {
-            if !line.is_blank() && line.indent() < limit {
-                limit = line.indent();
-                match limit.cmp(&indent) {
-                    std::cmp::Ordering::Greater => deeper = Some(limit),
-                    std::cmp::Ordering::Equal => same = Some(line),
-                    std::cmp::Ordering::Less => outer = Some(limit),
-                }
-                if limit <= indent {
-                    break;
-                }
-            }
             above = line.above(self.text);
+            if line.is_blank() || line.indent() >= limit {
+                continue;
+            }
+            limit = line.indent();
+            let within = limit + if is_item(line) { 2 } else { 0 };
+            if limit == indent {
+                return match (is_item(line), is_item(self.line)) {
+                    (true, false) => Some(Mistake::new(span, "a key can't stand beside list items", "expected `- `")),
+                    (false, true) => Some(Mistake::new(span, "a list item can't stand beside keys", "expected `key: value`")),
+                    _ => None,
+                };
+            }
+            deeper = [limit, within].into_iter().find(|&column| column > indent).or(deeper);
+            if limit < indent {
+                return Some(Mistake::new(span, "wrong indentation", indented(Some(limit), deeper, indent)));
+            }
         }
-        if let Some(line) = same {
-            let item = |line: Line<'_>| line.text[indent..].starts_with("- ") || &line.text[indent..] == "-";
-            return Some(match (item(line), item(self.line)) {
-                (true, false) => Mistake::new(span, "a key can't stand beside list items", "expected `- `"),
-                (false, true) => Mistake::new(span, "a list item can't stand beside keys", "expected `key: value`"),
-                _ => return None,
-            });
-        }
-        let label = match (outer, deeper) {
-            (Some(outer), Some(deeper)) => format!("expected {} or {}, found {indent}", spaces(outer), deeper),
-            (Some(only), None) | (None, Some(only)) => format!("expected {}, found {indent}", spaces(only)),
-            (None, None) => return None,
-        };
-        Some(Mistake::new(span, "wrong indentation", label))
+        deeper.map(|_| Mistake::new(span, "wrong indentation", indented(None, deeper, indent)))
     }
 }
 
-fn spaces(count: usize) -> String {
-    match count {
-        0 => "no space".to_owned(),
-        1 => "1 space".to_owned(),
-        _ => format!("{count} spaces"),
-    }
+fn indented(outer: Option<usize>, deeper: Option<usize>, found: usize) -> String {
+    let expected: Vec<String> = outer.into_iter().chain(deeper).map(|columns| columns.to_string()).collect();
+    let plural = if expected == ["1"] { "" } else { "s" };
+    format!("expected {} space{plural}, found {found}", expected.join(" or "))
+}
+
+fn never_closed(span: Span) -> Mistake {
+    Mistake::new(span, "this quote is never closed", "add the closing quote")
 }
 
 /// A line without `: `.

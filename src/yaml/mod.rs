@@ -8,7 +8,9 @@ mod decode;
 mod dump_tmp;
 pub mod edit;
 mod hint;
+mod json;
 mod line;
+mod locate;
 mod mistake;
 mod read;
 mod scalar;
@@ -20,6 +22,8 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 
 pub use decode::{Decoder, Fields, parse_duration};
+pub use json::{NotJson, to_json};
+pub use locate::locate;
 pub use read::{LARGEST, Privacy, read};
 pub use scalar::is_canonical_number;
 

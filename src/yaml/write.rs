@@ -91,7 +91,8 @@ fn in_brackets(text: &str) -> bool {
 fn is_old_word(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
     let word = matches!(lower.as_str(), "y" | "n" | "yes" | "no" | "on" | "off" | "true" | "false" | "null");
-    word || text.starts_with(|c: char| c.is_ascii_digit() || c == '.') && text.bytes().all(|b| b.is_ascii_digit() || b":_.+-eE".contains(&b))
+    word || text.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+        && text.bytes().all(|b| b.is_ascii_digit() || b":_.+-eE".contains(&b))
 }
 
 fn double_quoted(text: &str) -> String {
@@ -105,7 +106,9 @@ fn double_quoted(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             // Line breaks of other standards, byte order marks and what else a reader may refuse or an editor may hide.
-            c if c.is_control() || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}') =>
+            {
                 out.push_str(&format!("\\u{:04X}", u32::from(c)));
             }
             c => out.push(c),
@@ -116,7 +119,7 @@ fn double_quoted(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
