@@ -113,11 +113,11 @@ impl<'t> Reader<'t> {
         self.found
     }
 
-    fn word(&self, token: Option<&Token>) -> &'t str {
+    pub(super) fn word(&self, token: Option<&Token>) -> &'t str {
         token.and_then(|token| self.text.get(token.at.clone())).unwrap_or_default()
     }
 
-    fn fault(&mut self, fault: Fault) {
+    pub(super) fn fault(&mut self, fault: Fault) {
         self.found.faults.push(fault);
     }
 
@@ -243,6 +243,7 @@ impl<'t> Reader<'t> {
             // What a loop adds to itself again and again must stay bounded.
             self.wrap(at, ")", "__bounded");
         }
+        // From here on the name is the template's own, also behind an `if` that did not set it: then it has no value.
         let frame = if self.word(Some(head)) == "set" { self.locals.last_mut() } else { self.locals.first_mut() };
         if let Some(frame) = frame {
             frame.push(name);
@@ -370,80 +371,9 @@ impl<'t> Reader<'t> {
             };
         }
     }
-
-    /// Checks the name and the arguments of a call.
-    fn called(&mut self, sort: Sort, tokens: &[Token], at: usize) -> usize {
-        let name = self.word(tokens.get(at));
-        let Some(here) = tokens.get(at).map(|token| token.at.clone()) else { return at + 1 };
-        let Some(callable) = sort.find(name) else {
-            let fault = Fault::new(here, format!("unknown {} `{name}`", sort.word()));
-            let fault = match (sort, sort.near(name)) {
-                (_, Some(near)) => fault.label(format!("did you mean `{near}`?")),
-                (Sort::Function, None) if matches!(name, "get_env" | "env") => {
-                    fault.label("templates can't read the process environment").help("an environment file can: `name: !env NAME`")
-                }
-                (_, None) => fault.help(format!("{}s: {}", sort.word(), sort.list())),
-            };
-            self.fault(fault);
-            return at + 1;
-        };
-        let mut given = Vec::new();
-        if self.word(tokens.get(at + 1)) == "(" {
-            let close = tokens.get(at + 1).and_then(|token| token.partner).unwrap_or(at + 1);
-            let mut argument = at + 2;
-            while argument < close {
-                let end = self.argument_end(tokens, argument, close);
-                let word = self.word(tokens.get(argument));
-                let range = span(tokens.get(argument..end).unwrap_or_default()).unwrap_or_else(|| here.clone());
-                if self.word(tokens.get(argument + 1)) != "=" {
-                    let example = callable.required.iter().chain(callable.optional).next();
-                    let fault = Fault::new(
-                        range,
-                        format!("`{name}` takes {}", if example.is_some() { "named arguments" } else { "no arguments" }),
-                    );
-                    self.fault(match example {
-                        Some(example) => fault.label(format!("write `{example}=…`")),
-                        None => fault,
-                    });
-                    return close + 1;
-                }
-                let known = callable.required.iter().chain(callable.optional).copied();
-                if !known.clone().any(|known| known == word) {
-                    let fault = Fault::new(
-                        tokens.get(argument).map_or(range, |token| token.at.clone()),
-                        format!("`{name}` has no argument `{word}`"),
-                    );
-                    let all: Vec<String> = known.clone().map(|known| format!("`{known}`")).collect();
-                    let fault = match crate::diagnostic::nearest(word, known) {
-                        Some(near) => fault.label(format!("did you mean `{near}`?")),
-                        None if all.is_empty() => fault.label("it takes none"),
-                        None => fault.label(format!("it takes {}", all.join(", "))),
-                    };
-                    self.fault(fault);
-                }
-                given.push(word);
-                argument = end + 1;
-            }
-        }
-        if let Some(missing) = callable.required.iter().find(|required| !given.contains(required)) {
-            self.fault(
-                Fault::new(here, format!("`{name}` needs the argument `{missing}`"))
-                    .label(format!("write `{name}({missing}=…)`")),
-            );
-        }
-        at + 1
-    }
-
-    /// The comma or bracket that ends the argument at `at`.
-    fn argument_end(&self, tokens: &[Token], mut at: usize, close: usize) -> usize {
-        while at < close && self.word(tokens.get(at)) != "," {
-            at = tokens.get(at).and_then(|token| token.partner).filter(|&partner| partner > at).unwrap_or(at) + 1;
-        }
-        at.min(close)
-    }
 }
 
 /// From the first token to the last.
-fn span(tokens: &[Token]) -> Option<Range<usize>> {
+pub(super) fn span(tokens: &[Token]) -> Option<Range<usize>> {
     Some(tokens.first()?.at.start..tokens.last()?.at.end)
 }
