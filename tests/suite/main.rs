@@ -8,4 +8,6 @@
 )]
 
 mod architecture;
+mod cli;
 mod support;
+mod tools;
