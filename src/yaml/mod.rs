@@ -4,8 +4,6 @@
 //! and keeps every other byte. May import `diagnostic` and what stands left of it; knows nothing of collections.
 
 mod decode;
-#[cfg(test)]
-mod dump_tmp;
 pub mod edit;
 mod hint;
 mod json;
@@ -13,6 +11,8 @@ mod line;
 mod locate;
 mod mistake;
 mod read;
+#[cfg(test)]
+mod read_tests;
 mod scalar;
 mod tree;
 pub mod write;
