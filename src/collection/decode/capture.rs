@@ -1,10 +1,12 @@
 //! Decodes `capture:` and `store:`: name → where the value comes from.
 
 use crate::collection::{Capture, Source};
-use crate::diagnostic::{Diagnostic, Place, Span};
+use crate::diagnostic::{Diagnostic, Span};
 use crate::query::{JsonPath, Pattern, QueryError};
-use crate::template::{Builder, Syntax, is_name, name_problem};
-use crate::yaml::{Decoder, Entry, Fields, Kind, Node};
+use crate::template::{Builder, Syntax, is_name};
+use crate::yaml::{Decoder, Entry, Fields, Kind, Node, Scalar, Value, locate};
+
+use super::check_name;
 
 const KEYS: &[&str] =
     &["json", "header", "cookie", "status", "body", "url", "value", "regex", "all", "default", "secret", "xpath", "append"];
@@ -16,11 +18,8 @@ const FORMS: &str = "a JSONPath (`$.id`), a template (`\"{{ response.json.id }}\
 pub(super) fn captures(decoder: &mut Decoder, templates: &mut Builder, node: &Node, section: &'static str) -> Vec<Capture> {
     let mut found = Vec::new();
     for entry in decoder.map(node, &format!("`{section}`")).unwrap_or_default() {
-        let problem = name_problem(&entry.key, &decoder.place(entry.key_span));
-        let named = problem.is_none();
-        if let Some(problem) = problem {
-            decoder.report(problem);
-        }
+        // the source is decoded even under a bad name, so that its mistakes are told too
+        let named = check_name(decoder, entry);
         if let Some(capture) = capture(decoder, templates, entry).filter(|_| named) {
             found.push(capture);
         }
@@ -65,7 +64,7 @@ fn plain_source(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> 
     };
     let text = scalar.text.as_str();
     if text.starts_with('$') {
-        return json_path(decoder, node.span, text).map(|path| Source::Json { path, all: false });
+        return json_path(decoder, node, text).map(|path| Source::Json { path, all: false });
     }
     if is_template(text) {
         return Some(Source::Value(templates.add(decoder.file(), node, Syntax::Value)));
@@ -80,14 +79,9 @@ fn plain_source(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> 
 
 /// The source of `{json: …}`, `{header: …}` and so on.
 fn map_source(decoder: &mut Decoder, templates: &mut Builder, fields: Fields<'_>) -> Option<Parts> {
-    let mut sound = fields.entries().iter().all(|entry| KEYS.contains(&&*entry.key) || entry.key.starts_with("x-"));
-    for key in LATER {
-        if let Some(entry) = fields.entry(key) {
-            let finding = decoder.place(entry.key_span).error(format!("this version of runner can't capture with `{key}` yet"));
-            decoder.report(finding);
-            sound = false;
-        }
-    }
+    let usable = |key: &str| KEYS.contains(&key) && !LATER.contains(&key);
+    let mut sound = fields.entries().iter().all(|entry| usable(&entry.key));
+    decoder.not_yet(&fields, &LATER);
     let regex = fields.get("regex").map(|node| pattern(decoder, node, "`regex`"));
     let sources: Vec<&Entry> = fields.entries().iter().filter(|entry| SOURCES.contains(&&*entry.key)).collect();
     let source = match sources[..] {
@@ -139,7 +133,7 @@ fn source(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, fields:
         "json" => {
             let all = fields.get("all").map_or(Some(false), |node| decoder.bool(node, "`all`"));
             let text = decoder.text(node, "`json`")?;
-            let path = json_path(decoder, node.span, text)?;
+            let path = json_path(decoder, node, text)?;
             Some(Source::Json { path, all: all? })
         }
         "header" => {
@@ -192,12 +186,12 @@ pub(super) fn header_name(decoder: &mut Decoder, span: Span, text: &str) -> Opti
     None
 }
 
-/// Compiles a JSONPath that stands in `span`.
-pub(super) fn json_path(decoder: &mut Decoder, span: Span, text: &str) -> Option<JsonPath> {
+/// Compiles the JSONPath `text` of `node`.
+pub(super) fn json_path(decoder: &mut Decoder, node: &Node, text: &str) -> Option<JsonPath> {
     match JsonPath::compile(text) {
         Ok(path) => Some(path),
         Err(error) => {
-            let mut finding = query_problem(decoder, span, text, &error);
+            let mut finding = query_problem(decoder, node, text, &error);
             if is_template(text) {
                 finding = finding.help("a JSONPath can't hold `{{ }}`; an expression can: `{value: \"{{ response.json… }}\"}`");
             } else if !text.starts_with('$') {
@@ -215,25 +209,27 @@ pub(super) fn pattern(decoder: &mut Decoder, node: &Node, what: &str) -> Option<
     match Pattern::compile(text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let finding = query_problem(decoder, node.span, text, &error);
+            let finding = query_problem(decoder, node, text, &error);
             decoder.report(finding.help("back-references and look-around are not part of these regular expressions"));
             None
         }
     }
 }
 
-fn query_problem(decoder: &Decoder, span: Span, text: &str, error: &QueryError) -> Diagnostic {
-    let place = match error.offset {
-        Some(offset) => inside(decoder, span, text, offset),
-        None => decoder.place(span),
+/// What is wrong with a query, at the character where it is.
+fn query_problem(decoder: &Decoder, node: &Node, text: &str, error: &QueryError) -> Diagnostic {
+    let span = match error.offset {
+        Some(offset) => {
+            let width = text.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+            locate(decoder.file(), node, offset..offset + width)
+        }
+        None => node.span,
     };
-    place.error(error.message.clone())
+    decoder.place(span).error(error.message.clone())
 }
 
-/// The character at byte `offset` of the scalar `text` in `span`; the whole scalar where escapes or folding moved it.
-fn inside(decoder: &Decoder, span: Span, text: &str, offset: usize) -> Place {
-    let Some(shift) = decoder.file().slice(span).find(text) else { return decoder.place(span) };
-    let width = text.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
-    let start = span.start + shift + offset.min(text.len());
-    decoder.place(Span::new(start, start + width))
+/// The key of an entry as a node of its own.
+pub(super) fn key_node(entry: &Entry) -> Node {
+    let scalar = Scalar { text: entry.key.to_string(), kind: Kind::Text, plain: true };
+    Node { value: Value::Scalar(scalar.into()), span: entry.key_span, used_at: entry.key_span, tag: None }
 }
