@@ -13,7 +13,7 @@ use crate::mask::{Masker, is_secret_name};
 use crate::plan::{Captured, Scope};
 use crate::secret::Secret;
 use crate::store::{Keep, StoreError};
-use crate::template::{Engine, Template, Tree};
+use crate::template::{Engine, Template, Tree, Values};
 use crate::trust::Origin;
 
 use super::Run;
@@ -166,7 +166,7 @@ impl Run<'_> {
             return Ok(());
         }
         if let Some(shown) = store.ensure_ignored()? {
-            self.notice(&Diagnostic::note(format!("made {shown}, so that git leaves local files alone")));
+            self.notice(&Diagnostic::note(format!("made `{}`, so that git leaves local files alone", shown.display())));
         }
         Ok(())
     }
@@ -175,7 +175,7 @@ impl Run<'_> {
 /// Renders a value that may read `response`.
 pub(super) fn render_with(
     engine: &Engine,
-    scope: &Scope<'_>,
+    scope: &dyn Values,
     answer: &Answer<'_>,
     tree: &Tree<Template>,
 ) -> Result<Value, crate::template::Error> {

@@ -59,6 +59,8 @@ pub struct Run<'r> {
     pub summary: Summary,
     /// Whether `.gitignore` was looked for already.
     ignored: bool,
+    /// Whether a value could not be saved: from then on only `always` requests are sent.
+    unsaved: bool,
 }
 
 /// What a finished collection leaves to those that need it.
@@ -90,6 +92,7 @@ impl<'r> Run<'r> {
             reporter,
             summary: Summary::default(),
             ignored: false,
+            unsaved: false,
         }
     }
 
@@ -119,8 +122,8 @@ impl<'r> Run<'r> {
         let mut failed = failed_need.is_some();
         for request in &planned.collection.requests {
             let step = match failed_need {
-                Some(need) => skipped(request, Skipped::FailedNeed { name: need.collection.name.clone() }),
-                None => self.request(unit, request, &scope).await,
+                Some(need) if !request.always => self.skip(request, Skipped::FailedNeed { name: need.collection.name.clone() }),
+                _ => self.request(unit, request, &scope).await,
             };
             failed |= match &step {
                 Outcome::Passed => false,
@@ -142,6 +145,21 @@ impl<'r> Run<'r> {
         self.emit(&Event::Notice(notice));
     }
 
+    /// Tells a request that is not looked at any closer.
+    fn skip(&mut self, request: &Request, reason: Skipped) -> Outcome {
+        self.finish(Step {
+            request,
+            outcome: Outcome::Skipped(reason),
+            exchange: None,
+            sent: None,
+            preview: None,
+            captured: Vec::new(),
+            stored: Vec::new(),
+            stored_in: None,
+            duration: Duration::ZERO,
+        })
+    }
+
     /// Counts a step, tells it, and gives its outcome back.
     fn finish(&mut self, step: Step<'_>) -> Outcome {
         self.summary.count(&step.outcome);
@@ -150,6 +168,3 @@ impl<'r> Run<'r> {
     }
 }
 
-fn skipped(_request: &Request, reason: Skipped) -> Outcome {
-    Outcome::Skipped(reason)
-}

@@ -27,19 +27,19 @@ pub(super) struct Rendered {
 }
 
 /// Renders requests of one collection.
-pub(super) struct Renderer<'r> {
-    pub(super) plan: &'r Plan,
+pub(super) struct Renderer<'a, 'r> {
+    pub(super) plan: &'a Plan,
     pub(super) unit: usize,
-    pub(super) scope: &'r Scope<'r>,
+    pub(super) scope: &'a Scope<'r>,
 }
 
-impl<'r> Renderer<'r> {
-    fn engine(&self) -> &'r Engine {
+impl<'a> Renderer<'a, '_> {
+    fn engine(&self) -> &'a Engine {
         &self.plan.engine
     }
 
     /// The definition that the request names; of equal names the environment's counts.
-    fn definition(&self, request: &Request) -> Option<(&'r Definition, bool)> {
+    fn definition(&self, request: &Request) -> Option<(&'a Definition, bool)> {
         let Choice::Named { name, .. } = &request.auth else { return None };
         let own = || self.plan.units[self.unit].collection.auth.iter().find(|definition| definition.name == *name);
         match self.plan.environment.definition(name) {
@@ -49,7 +49,7 @@ impl<'r> Renderer<'r> {
     }
 
     /// Every template that sending the request renders, and whether the environment's own scope renders it.
-    pub(super) fn templates(&self, request: &'r Request) -> Vec<(&'r Template, bool)> {
+    pub(super) fn templates(&self, request: &'a Request) -> Vec<(&'a Template, bool)> {
         let mut found: Vec<_> = crate::plan::sent_templates(request).into_iter().map(|template| (template, false)).collect();
         if let Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment)) = self.definition(request) {
             found.extend(scheme.templates().into_iter().map(|template| (template, environment)));
@@ -58,7 +58,7 @@ impl<'r> Renderer<'r> {
     }
 
     /// The secrets that the request carries, by the names that its templates read.
-    fn carried(&self, request: &'r Request) -> Result<Vec<Carried>, Error> {
+    fn carried(&self, request: &'a Request) -> Result<Vec<Carried>, Error> {
         let mut carried: Vec<Carried> = Vec::new();
         for (template, environment) in self.templates(request) {
             for read in template.reads().iter().filter(|read| !read.presence_only) {
@@ -83,7 +83,7 @@ impl<'r> Renderer<'r> {
     ///
     /// # Errors
     /// A template fails, or what comes out is no URL, header or file that can be sent.
-    pub(super) fn render(&self, request: &'r Request) -> Result<Rendered, Error> {
+    pub(super) fn render(&self, request: &'a Request) -> Result<Rendered, Error> {
         let mut url = self.url(request)?;
         let mut headers: Vec<(String, String)> = Vec::new();
         for field in &request.headers {

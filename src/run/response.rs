@@ -5,17 +5,16 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use crate::check::Answer;
-use crate::plan::Scope;
-use crate::template::{self, Error, Read};
+use crate::template::{Error, Read, Values};
 
 /// The scope of a request with its answer. Only the members of `response` that are read are made.
-pub(super) struct AnswerScope<'a> {
-    pub(super) scope: &'a Scope<'a>,
-    pub(super) answer: &'a Answer<'a>,
+pub(super) struct AnswerScope<'a, 'b> {
+    pub(super) scope: &'a dyn Values,
+    pub(super) answer: &'a Answer<'b>,
     pub(super) reads: Vec<&'a Read>,
 }
 
-impl AnswerScope<'_> {
+impl AnswerScope<'_, '_> {
     fn reads(&self, member: &str) -> bool {
         self.reads.iter().any(|read| {
             read.path.first().is_some_and(|root| root == "response") && read.path.get(1).is_none_or(|path| path == member)
@@ -59,7 +58,7 @@ impl AnswerScope<'_> {
     }
 }
 
-impl template::Values for AnswerScope<'_> {
+impl Values for AnswerScope<'_, '_> {
     fn value(&self, name: &str) -> Result<Option<Arc<Value>>, Error> {
         if name == "response" { Ok(Some(Arc::new(self.response()))) } else { self.scope.value(name) }
     }

@@ -23,6 +23,7 @@ impl Run<'_> {
             request,
             outcome,
             exchange: None,
+            sent: None,
             preview: None,
             captured: Vec::new(),
             stored: Vec::new(),
@@ -30,7 +31,7 @@ impl Run<'_> {
             duration: started.elapsed(),
         };
         let renderer = Renderer { plan: self.plan, unit, scope };
-        let ready = match self.may_run(request, scope, &renderer) {
+        let ready = match self.may_run(request, &renderer) {
             Ok(()) => renderer.render(request).map_err(|error| Outcome::Errored(Box::new(build_problem(error, request)))),
             Err(outcome) => Err(outcome),
         };
@@ -47,14 +48,16 @@ impl Run<'_> {
         }
         let names = renderer.templates(request).into_iter().flat_map(|(template, _)| template.reads());
         self.values.mark_used(names.chain(request.when.iter().flat_map(Template::reads)).map(|read| read.path[0].as_str()));
+        let body = rendered.request.body.clone();
         match self.send(rendered, request).await {
-            Ok(exchange) => self.judge(request, scope, &exchange, started),
+            Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
             Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
         }
     }
 
     /// Whether the request is to be sent at all.
-    fn may_run(&self, request: &Request, scope: &Scope<'_>, renderer: &Renderer<'_>) -> Result<(), Outcome> {
+    fn may_run<'a>(&self, request: &'a Request, renderer: &Renderer<'a, '_>) -> Result<(), Outcome> {
+        let scope = renderer.scope;
         if self.unsaved && !request.always {
             return Err(Outcome::Skipped(Skipped::UnsavedValue));
         }
@@ -134,7 +137,13 @@ impl Run<'_> {
     }
 
     /// Takes values from the answer, saves what is stored, then looks at what must hold.
-    fn judge(&mut self, request: &Request, scope: &Scope<'_>, exchange: &Exchange, started: Instant) -> Outcome {
+    fn judge(
+        &mut self,
+        request: &Request,
+        scope: &Scope<'_>,
+        (exchange, sent): (&Exchange, Option<&http::Body>),
+        started: Instant,
+    ) -> Outcome {
         let response = &exchange.response;
         let url = &exchange.request.url;
         let mut answer =
@@ -168,6 +177,7 @@ impl Run<'_> {
             request,
             outcome,
             exchange: Some(exchange),
+            sent,
             preview: None,
             captured,
             stored,
