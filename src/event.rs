@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::collection::Request;
 use crate::diagnostic::Diagnostic;
-use crate::http::Exchange;
+use crate::http::{Body, Exchange};
 
 /// Listens to a run.
 pub trait Reporter {
@@ -27,6 +27,8 @@ pub enum Event<'e> {
         environment: Option<&'e str>,
         /// The embedded server's address, when one was started.
         sandbox: Option<&'e str>,
+        /// How many collections run, needs included.
+        collections: usize,
     },
     /// The requests of a collection follow.
     CollectionStarted {
@@ -52,6 +54,8 @@ pub struct Step<'s> {
     pub outcome: Outcome,
     /// What was sent and what came; `None` when nothing was sent or nothing came.
     pub exchange: Option<&'s Exchange>,
+    /// The body that was sent; `None` without one, or when nothing was sent.
+    pub sent: Option<&'s Body>,
     /// The request as it would be sent, of a dry run.
     pub preview: Option<&'s Preview>,
     /// The names that it captured.

@@ -6,9 +6,9 @@
 
 use std::ffi::OsString;
 use std::fmt;
-use std::fs::{self, File, Metadata, Permissions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
 use rustix::io::Errno;
@@ -63,7 +63,7 @@ pub fn replace_checked<E>(path: &Path, bytes: &[u8], check: impl FnOnce(&[u8]) -
     let folder = File::open(folder_of(path))?;
     let mode = old.as_ref().map_or(0o600, |old| old.permissions().mode() & 0o600);
     let mut new = stage(path, 0o600, bytes)?;
-    keep_owner(new.as_file(), old.as_ref())?;
+    keep_owner(new.as_file(), old.as_ref());
     new.as_file().set_permissions(Permissions::from_mode(mode))?;
     sync(new.as_file())?;
     check(&read_back(new.as_file_mut())?).map_err(ReplaceError::Check)?;
@@ -105,23 +105,23 @@ fn stage(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<NamedTempFile> {
     let mut prefix = OsString::from(".");
     prefix.push(name);
     prefix.push(".");
-    let mut file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".tmp")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(folder_of(path))?;
-    file.write_all(bytes)?;
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(mode);
+    // Kept aside, since the crate adds the temporary file's name, which tells nobody anything.
+    let mut code = None;
+    let make = |path: &Path| options.open(path).inspect_err(|error| code = error.raw_os_error());
+    let made = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").make_in(folder_of(path), make);
+    let mut file = made.map_err(|error| code.map_or(error, io::Error::from_raw_os_error))?;
+    file.as_file_mut().write_all(bytes)?;
     Ok(file)
 }
 
-/// A file that root replaces must stay its owner's; anyone else can't give files away, and need not.
-fn keep_owner(new: &File, old: Option<&Metadata>) -> io::Result<()> {
-    let Some(old) = old else { return Ok(()) };
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
+/// A file that root replaces stays its owner's; anyone else can't give files away, and need not.
+fn keep_owner(new: &File, old: Option<&Metadata>) {
+    let Some(old) = old.filter(|_| rustix::process::geteuid().is_root()) else { return };
     let (owner, group) = (rustix::fs::Uid::from_raw(old.uid()), rustix::fs::Gid::from_raw(old.gid()));
-    Ok(rustix::fs::fchown(new, Some(owner), Some(group))?)
+    // Where it can't be done (containers, network file systems) a file of root's is better than a lost token.
+    let _ = rustix::fs::fchown(new, Some(owner), Some(group));
 }
 
 fn read_back(file: &mut File) -> io::Result<Vec<u8>> {
@@ -212,9 +212,16 @@ mod tests {
     fn a_path_that_can_not_be_written_is_an_error_and_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("folder")).unwrap();
-        for name in ["missing/dev.local.yaml", "folder", "folder/.."] {
-            assert!(replace_private(&folder.path().join(name), b"x").is_err(), "{name}");
+        let cases = [
+            ("missing/dev.local.yaml", "No such file or directory (os error 2)"),
+            ("folder", "what stands at this path is not a regular file"),
+            ("folder/..", "what stands at this path is not a regular file"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(replace_private(&folder.path().join(name), b"x").unwrap_err().to_string(), expected, "{name}");
         }
+        let missing = stage(&folder.path().join("missing/dev.local.yaml"), 0o600, b"x").unwrap_err();
+        assert_eq!(missing.to_string(), "No such file or directory (os error 2)");
         assert_eq!(names(folder.path()), ["folder"]);
         assert!(names(&folder.path().join("folder")).is_empty());
     }

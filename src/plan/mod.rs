@@ -10,14 +10,14 @@ mod names;
 mod scope;
 mod validate;
 
-use crate::collection::Collection;
+use crate::collection::{Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
 use crate::files::root::Root;
 use crate::template::Engine;
 
 pub use build::{Inputs, build};
-pub use names::wanted_names;
+pub use names::{sent_templates, wanted_names};
 pub use scope::{Captured, Found, Scope};
 pub use validate::{Rules, validate};
 
@@ -34,6 +34,22 @@ pub struct Plan {
     pub root: Root,
     /// What is worth saying and stops nothing.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.
+    #[must_use]
+    pub fn producer(&self, unit: usize, name: &str) -> Option<&Request> {
+        let planned = &self.units[unit];
+        let captures = |index: usize| {
+            let requests = &self.units[index].collection.requests;
+            requests.iter().find(|request| request.products().any(|capture| capture.name == name))
+        };
+        captures(unit).or_else(|| planned.needs.iter().find_map(|&need| captures(need))).or_else(|| {
+            let all = self.units.iter().flat_map(|unit| &unit.collection.requests);
+            all.into_iter().find(|request| request.stores.iter().any(|store| store.name == name))
+        })
+    }
 }
 
 /// A collection in a plan.

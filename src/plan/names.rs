@@ -252,7 +252,8 @@ pub(super) fn templates(request: &Request) -> Vec<(&Template, Spot)> {
 }
 
 /// The templates that are rendered when a request is sent; `when` is decided before and is not among them.
-pub(super) fn sent_templates(request: &Request) -> Vec<&Template> {
+#[must_use]
+pub fn sent_templates(request: &Request) -> Vec<&Template> {
     let mut found: Vec<&Template> = Vec::new();
     if request.url.source().starts_with('/') {
         found.extend(&request.base_url);

@@ -110,6 +110,36 @@ impl<'r> Scope<'r> {
         self.find_own(name)
     }
 
+    /// The variable that keeps `name` from having a value: itself, or one that it reads. `None` when there is a value.
+    #[must_use]
+    pub fn missing(&self, name: &str) -> Option<String> {
+        self.missing_below(name, &mut Vec::new())
+    }
+
+    fn missing_below(&self, name: &str, seen: &mut Vec<String>) -> Option<String> {
+        if seen.iter().any(|earlier| earlier == name) || self.has_above(name) {
+            return None;
+        }
+        seen.push(name.to_owned());
+        match self.own.get(name).map(|variable| &variable.value) {
+            Some(Some(tree)) => tree
+                .templates()
+                .flat_map(|template| template.reads())
+                .filter(|read| !read.guarded)
+                .filter_map(|read| read.path.first())
+                .find_map(|root| self.missing_below(root, seen)),
+            _ => Some(self.values.unset(name).map_or_else(|| name.to_owned(), |unset| unset.name)),
+        }
+    }
+
+    /// Whether a layer above the collection's own variables has a value.
+    fn has_above(&self, name: &str) -> bool {
+        name == "iteration"
+            || self.captures.borrow().contains_key(name)
+            || self.values.has(name)
+            || self.values.environment().stored_value(name).is_some()
+    }
+
     /// A variable of the collection.
     fn find_own(&self, name: &str) -> Result<Option<Found>, Error> {
         if let Some(found) = self.memo.borrow().get(name) {
@@ -148,10 +178,6 @@ impl template::Values for Scope<'_> {
     }
 
     fn has(&self, name: &str) -> bool {
-        name == "iteration"
-            || self.captures.borrow().contains_key(name)
-            || self.values.has(name)
-            || self.values.environment().stored_value(name).is_some()
-            || self.own.get(name).is_some_and(|variable| variable.value.is_some())
+        self.has_above(name) || self.own.get(name).is_some_and(|variable| variable.value.is_some())
     }
 }

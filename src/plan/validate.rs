@@ -7,7 +7,7 @@ use crate::collection::{Body, Request};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::{Content, Declaration, Unset, Values};
 use crate::mask::Masker;
-use crate::template::{Read, Template};
+use crate::template::Template;
 use crate::trust::HostRule;
 
 use super::names::{Names, sent_templates};
@@ -228,7 +228,7 @@ fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Values<'p>, fi
                 if let Some(unset) = missing(plan, names, values, (unit, index), root)
                     && told.insert(unset.name.clone())
                 {
-                    findings.push(unset_finding(plan, read, &unset));
+                    findings.push(plan.unset_finding(&read.place, &unset));
                 }
             }
         }
@@ -288,11 +288,14 @@ fn missing(plan: &Plan, names: &Names<'_>, values: &Values<'_>, at: (usize, usiz
     }
 }
 
-fn unset_finding(plan: &Plan, read: &Read, unset: &Unset) -> Diagnostic {
+impl Plan {
+    /// What to tell about a variable that has no value and is read at `place`.
+    #[must_use]
+    pub fn unset_finding(&self, place: &Place, unset: &Unset) -> Diagnostic {
     let name = &unset.name;
-    let declared = unset.declaration.place.as_ref().map(|place| format!(", declared at {place}")).unwrap_or_default();
-    let local = plan.environment.files.as_ref().map(|files| files.local_shown.as_str());
-    let finding = read.place.error(match &unset.declaration.content {
+    let declared = unset.declaration.place.as_ref().map(|at| format!(", declared at {at}")).unwrap_or_default();
+    let local = self.environment.files.as_ref().map(|files| files.local_shown.as_str());
+    let finding = place.error(match &unset.declaration.content {
         Content::SecretUnset => format!("the secret `{name}` is not set"),
         Content::ProcessVariable(variable) => format!("`{name}` comes from the process variable `{variable}`, which is not set"),
         Content::File { written, .. } => format!("`{name}` comes from the file `{written}`, which does not exist"),
@@ -313,4 +316,5 @@ fn unset_finding(plan: &Plan, read: &Read, unset: &Unset) -> Diagnostic {
         ways.push(format!("`{name}: …` under `variables:` in {local}"));
     }
     finding.help(format!("give it with {}", ways.join(", or ")))
+}
 }

@@ -97,7 +97,8 @@ impl Builder {
             for (template, (name, source)) in pending.iter().zip(&sources) {
                 let Some(compiled) = template.compiled() else { continue };
                 if let Err(error) = empty.clone().add_raw_template(name, source) {
-                    let fault = fault::syntax(&error, template, compiled);
+                    let plain = empty.clone().add_raw_template(name, &compiled.unedited(template.source())).err();
+                    let fault = fault::syntax(plain.as_ref(), &error, template, compiled);
                     findings.push(diagnostic(&template.inner.place.file, &template.inner.node, fault));
                 }
             }

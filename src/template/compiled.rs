@@ -29,6 +29,19 @@ impl Compiled {
         Self { name, paths: findings.paths, outputs: findings.outputs, edits: findings.edits, bare }
     }
 
+    /// The text without the edits, for Tera to say what is wrong with it.
+    pub(super) fn unedited(&self, text: &str) -> String {
+        if self.bare { format!("{OPENING}{text} }}}}") } else { text.to_owned() }
+    }
+
+    /// The range of the text that a range of the unedited one came from.
+    pub(super) fn unshifted(&self, range: &Range<usize>, text: &str) -> Range<usize> {
+        let shift = if self.bare { OPENING.len() } else { 0 };
+        let end = range.end.saturating_sub(shift).min(text.len());
+        let start = range.start.saturating_sub(shift).min(end);
+        if text.get(start..end).is_some() { start..end } else { 0..text.len() }
+    }
+
     /// The text with the edits.
     pub(super) fn rewritten(&self, text: &str) -> String {
         let mut out = String::from(if self.bare { OPENING } else { "" });
@@ -45,12 +58,13 @@ impl Compiled {
 
     /// The range of the text that a range of the rewritten one came from.
     pub(super) fn original(&self, range: &Range<usize>, text: &str) -> Range<usize> {
-        let start = self.origin(range.start).min(text.len());
-        let end = self.origin(range.end).clamp(start, text.len());
+        // What begins in a filter of ours began with the code that it is around.
+        let start = self.origin(range.start, |edit| edit.from).min(text.len());
+        let end = self.origin(range.end, |edit| edit.at).clamp(start, text.len());
         if text.get(start..end).is_some() { start..end } else { 0..text.len() }
     }
 
-    fn origin(&self, offset: usize) -> usize {
+    fn origin(&self, offset: usize, inside: impl Fn(&Edit) -> usize) -> usize {
         let mut shift = if self.bare { OPENING.len() } else { 0 };
         for edit in &self.edits {
             let from = edit.at + shift;
@@ -58,7 +72,7 @@ impl Compiled {
                 break;
             }
             if offset < from + edit.text.len() {
-                return edit.at;
+                return inside(edit);
             }
             shift += edit.text.len();
         }

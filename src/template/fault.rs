@@ -10,32 +10,38 @@ use super::reads::Path;
 use super::signal::Signal;
 use super::{Error, Template};
 
-/// A template that does not parse.
-pub(super) fn syntax(error: &tera::Error, template: &Template, compiled: &Compiled) -> Fault {
-    let all = 0..template.source().len();
-    match error.kind() {
-        ErrorKind::SyntaxError(report) | ErrorKind::RenderingError(report) => {
-            let at = compiled.original(&report.span().range, template.source());
-            let message = match report.message() {
-                "Unexpected end of input" => "the expression ends too early".to_owned(),
-                message => expected(message),
-            };
-            Fault::new(at, message)
-        }
+/// A template that does not parse: `plain` is the error of the text without our filters, where it has one.
+pub(super) fn syntax(plain: Option<&tera::Error>, edited: &tera::Error, template: &Template, compiled: &Compiled) -> Fault {
+    let source = template.source();
+    let (report, at) = match (plain.map(tera::Error::kind), edited.kind()) {
+        (Some(ErrorKind::SyntaxError(report)), _) => (report, compiled.unshifted(&report.span().range, source)),
+        (_, ErrorKind::SyntaxError(report)) => (report, compiled.original(&report.span().range, source)),
         // Unknown names were found before; what is left has no place.
-        _ => Fault::new(all, "the template can't be compiled"),
-    }
+        _ => return Fault::new(0..source.len(), "the template can't be compiled"),
+    };
+    let message = match report.message() {
+        "Unexpected end of input" => "the expression ends too early".to_owned(),
+        message => expected(message),
+    };
+    Fault::new(at, message)
 }
 
 /// Tera's `Found X but expected Y.` the other way round; everything in lower case without a full stop.
 fn expected(message: &str) -> String {
     let message = message.trim_end_matches('.');
     if let Some((found, wanted)) = message.strip_prefix("Found ").and_then(|rest| rest.split_once(" but expected ")) {
-        let wanted = if wanted.starts_with("one of") { "a value" } else { wanted };
-        return match wanted {
-            "a value" => format!("expected a value, found {found}"),
+        let found = match found {
+            "identifier" => "a name",
+            "string" => "text",
+            "integer" | "float" => "a number",
+            "`}}`" => "the end of the expression",
+            found => found,
+        };
+        return match wanted.trim_matches('`') {
+            wanted if wanted.starts_with("one of") => format!("expected a value, found {found}"),
             "identifier" => format!("expected a name, found {found}"),
-            wanted => format!("expected `{}`, found {found}", wanted.trim_matches('`')),
+            "}}" => format!("expected the end of the expression, found {found}"),
+            wanted => format!("expected `{wanted}`, found {found}"),
         };
     }
     lower(message)

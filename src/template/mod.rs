@@ -11,6 +11,7 @@
 //! why), `compiled` keeps the way back to the file's places, `fault` turns Tera's errors into ours.
 
 mod builder;
+mod calls;
 mod compiled;
 mod engine;
 mod fault;

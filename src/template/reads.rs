@@ -12,6 +12,8 @@ use super::names::Sort;
 
 /// How deep `if` and `for` may nest.
 const MAX_BLOCKS: usize = 32;
+/// How many `elif` one `if` may have: Tera takes each for an `if` within the one before, by recursion.
+const MAX_ARMS: usize = 64;
 const KEYWORDS: &[&str] =
     &["and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "null", "True", "False", "None"];
 
@@ -37,6 +39,8 @@ pub(super) struct Path {
 pub(super) struct Edit {
     pub(super) at: usize,
     pub(super) text: String,
+    /// Where the code begins that the text belongs to.
+    pub(super) from: usize,
 }
 
 /// What was found in a template.
@@ -61,6 +65,8 @@ pub(super) struct Reader<'t> {
 struct Block {
     word: &'static str,
     at: Range<usize>,
+    /// How many `elif` it has.
+    arms: usize,
     /// The paths that its conditions test.
     tested: Vec<Vec<String>>,
 }
@@ -78,10 +84,10 @@ impl<'t> Reader<'t> {
                     Some(at) => {
                         let filter = output(self.found.outputs.len(), &code.whole);
                         self.expression(&code.tokens);
-                        self.wrap(at.clone(), &filter);
+                        self.wrap(at.clone(), ")", &filter);
                         self.found.outputs.push(at);
                     }
-                    None => self.fault(Fault::new(code.whole.clone(), "an expression is missing between `{{` and `}}`")),
+                    None => self.fault(Fault::new(code.whole.clone(), "an expression is missing")),
                 },
                 Segment::Tag(code) => self.tag(code),
                 Segment::Text(_) | Segment::Inert => {}
@@ -99,7 +105,7 @@ impl<'t> Reader<'t> {
         match span(tokens) {
             Some(at) => {
                 self.expression(tokens);
-                self.wrap(at.clone(), filter);
+                self.wrap(at.clone(), ")", filter);
                 self.found.outputs.push(at);
             }
             None => self.fault(Fault::new(0..self.text.len(), "an expression is missing")),
@@ -107,21 +113,18 @@ impl<'t> Reader<'t> {
         self.found
     }
 
-    fn word(&self, token: Option<&Token>) -> &'t str {
+    pub(super) fn word(&self, token: Option<&Token>) -> &'t str {
         token.and_then(|token| self.text.get(token.at.clone())).unwrap_or_default()
     }
 
-    fn fault(&mut self, fault: Fault) {
+    pub(super) fn fault(&mut self, fault: Fault) {
         self.found.faults.push(fault);
     }
 
-    fn edit(&mut self, at: usize, text: impl Into<String>) {
-        self.found.edits.push(Edit { at, text: text.into() });
-    }
-
-    fn wrap(&mut self, at: Range<usize>, filter: &str) {
-        self.edit(at.start, "(");
-        self.edit(at.end, format!(") | {filter}"));
+    /// Puts parentheses and a filter around a range.
+    fn wrap(&mut self, at: Range<usize>, closing: &str, filter: &str) {
+        self.found.edits.push(Edit { at: at.start, text: "(".to_owned(), from: at.start });
+        self.found.edits.push(Edit { at: at.end, text: format!("{closing} | {filter}"), from: at.start });
     }
 
     fn tag(&mut self, code: &Code) {
@@ -135,6 +138,7 @@ impl<'t> Reader<'t> {
             }
             "elif" => {
                 self.inside("if", head);
+                self.arm(head);
                 self.condition(head, rest);
             }
             "else" => self.inside("", head),
@@ -169,13 +173,21 @@ impl<'t> Reader<'t> {
         if self.blocks.len() == MAX_BLOCKS {
             self.fault(Fault::new(head.at.clone(), format!("`if` and `for` may nest {MAX_BLOCKS} deep at most")));
         }
-        self.blocks.push(Block { word, at: head.at.clone(), tested: Vec::new() });
+        self.blocks.push(Block { word, at: head.at.clone(), arms: 0, tested: Vec::new() });
     }
 
     fn inside(&mut self, word: &str, head: &Token) {
         if self.blocks.last().is_none_or(|block| !word.is_empty() && block.word != word) {
             let message = format!("`{}` without its `if`", self.word(Some(head)));
             self.fault(Fault::new(head.at.clone(), message));
+        }
+    }
+
+    fn arm(&mut self, head: &Token) {
+        let Some(block) = self.blocks.last_mut() else { return };
+        block.arms += 1;
+        if block.arms == MAX_ARMS + 1 {
+            self.fault(Fault::new(head.at.clone(), format!("an `if` may have at most {MAX_ARMS} `elif`")));
         }
     }
 
@@ -229,8 +241,9 @@ impl<'t> Reader<'t> {
         if let Some(at) = span(value) {
             self.expression(value);
             // What a loop adds to itself again and again must stay bounded.
-            self.wrap(at, "__bounded");
+            self.wrap(at, ")", "__bounded");
         }
+        // From here on the name is the template's own, also behind an `if` that did not set it: then it has no value.
         let frame = if self.word(Some(head)) == "set" { self.locals.last_mut() } else { self.locals.first_mut() };
         if let Some(frame) = frame {
             frame.push(name);
@@ -315,13 +328,13 @@ impl<'t> Reader<'t> {
         if tolerant {
             for token in tokens.get(at + 1..chain).unwrap_or_default() {
                 if matches!(self.word(Some(token)), "." | "[") {
-                    self.edit(token.at.start, "?");
+                    let at = token.at.start;
+                    self.found.edits.push(Edit { at, text: "?".to_owned(), from: at });
                 }
             }
         } else if !(local && name == "loop") {
             let index = self.found.paths.len();
-            self.edit(start, "(");
-            self.edit(end_of(chain), format!(" | __must(n={index}))"));
+            self.wrap(start..end_of(chain), "", &format!("__must(n={index}))"));
         }
         self.found.paths.push(Path { parts, at: range, local, tolerant, tested, guarded: false });
         next
@@ -358,80 +371,9 @@ impl<'t> Reader<'t> {
             };
         }
     }
-
-    /// Checks the name and the arguments of a call.
-    fn called(&mut self, sort: Sort, tokens: &[Token], at: usize) -> usize {
-        let name = self.word(tokens.get(at));
-        let Some(here) = tokens.get(at).map(|token| token.at.clone()) else { return at + 1 };
-        let Some(callable) = sort.find(name) else {
-            let fault = Fault::new(here, format!("unknown {} `{name}`", sort.word()));
-            let fault = match (sort, sort.near(name)) {
-                (_, Some(near)) => fault.label(format!("did you mean `{near}`?")),
-                (Sort::Function, None) if matches!(name, "get_env" | "env") => {
-                    fault.label("templates can't read the process environment").help("an environment file can: `name: !env NAME`")
-                }
-                (_, None) => fault.help(format!("{}s: {}", sort.word(), sort.list())),
-            };
-            self.fault(fault);
-            return at + 1;
-        };
-        let mut given = Vec::new();
-        if self.word(tokens.get(at + 1)) == "(" {
-            let close = tokens.get(at + 1).and_then(|token| token.partner).unwrap_or(at + 1);
-            let mut argument = at + 2;
-            while argument < close {
-                let end = self.argument_end(tokens, argument, close);
-                let word = self.word(tokens.get(argument));
-                let range = span(tokens.get(argument..end).unwrap_or_default()).unwrap_or_else(|| here.clone());
-                if self.word(tokens.get(argument + 1)) != "=" {
-                    let example = callable.required.iter().chain(callable.optional).next();
-                    let fault = Fault::new(
-                        range,
-                        format!("`{name}` takes {}", if example.is_some() { "named arguments" } else { "no arguments" }),
-                    );
-                    self.fault(match example {
-                        Some(example) => fault.label(format!("write `{example}=…`")),
-                        None => fault,
-                    });
-                    return close + 1;
-                }
-                let known = callable.required.iter().chain(callable.optional).copied();
-                if !known.clone().any(|known| known == word) {
-                    let fault = Fault::new(
-                        tokens.get(argument).map_or(range, |token| token.at.clone()),
-                        format!("`{name}` has no argument `{word}`"),
-                    );
-                    let all: Vec<String> = known.clone().map(|known| format!("`{known}`")).collect();
-                    let fault = match crate::diagnostic::nearest(word, known) {
-                        Some(near) => fault.label(format!("did you mean `{near}`?")),
-                        None if all.is_empty() => fault.label("it takes none"),
-                        None => fault.label(format!("it takes {}", all.join(", "))),
-                    };
-                    self.fault(fault);
-                }
-                given.push(word);
-                argument = end + 1;
-            }
-        }
-        if let Some(missing) = callable.required.iter().find(|required| !given.contains(required)) {
-            self.fault(
-                Fault::new(here, format!("`{name}` needs the argument `{missing}`"))
-                    .label(format!("write `{name}({missing}=…)`")),
-            );
-        }
-        at + 1
-    }
-
-    /// The comma or bracket that ends the argument at `at`.
-    fn argument_end(&self, tokens: &[Token], mut at: usize, close: usize) -> usize {
-        while at < close && self.word(tokens.get(at)) != "," {
-            at = tokens.get(at).and_then(|token| token.partner).filter(|&partner| partner > at).unwrap_or(at) + 1;
-        }
-        at.min(close)
-    }
 }
 
 /// From the first token to the last.
-fn span(tokens: &[Token]) -> Option<Range<usize>> {
+pub(super) fn span(tokens: &[Token]) -> Option<Range<usize>> {
     Some(tokens.first()?.at.start..tokens.last()?.at.end)
 }

@@ -1,0 +1,64 @@
+//! The text of one event while it is put together: the one place where untrusted text becomes printable and painted.
+
+use crate::diagnostic::{Diagnostic, Paint, Style, render};
+use crate::mask::Masker;
+
+use super::text::{printable, squeeze};
+
+/// The text of one event. It is kept for the next one, so that a line costs no allocation of its own.
+#[derive(Debug)]
+pub(super) struct Page {
+    pub(super) text: String,
+    pub(super) style: Style,
+    pub(super) masker: Masker,
+}
+
+impl Page {
+    pub(super) fn new(style: Style, masker: Masker) -> Self {
+        Self { text: String::new(), style, masker }
+    }
+
+    /// Untrusted text as one line, safe to be shortened and shown.
+    pub(super) fn safe(&self, text: &str) -> String {
+        let masked = self.masker.mask(text);
+        match printable(&masked) {
+            std::borrow::Cow::Borrowed(_) => masked,
+            std::borrow::Cow::Owned(text) => text,
+        }
+    }
+
+    /// The same with every run of white space as one space.
+    pub(super) fn safe_squeezed(&self, text: &str) -> String {
+        printable(&squeeze(&self.masker.mask(text))).into_owned()
+    }
+
+    /// Adds painted text.
+    pub(super) fn paint(&mut self, paint: Paint, text: &str) {
+        self.text.push_str(&self.style.paint(paint, text));
+    }
+
+    /// Adds one indented line.
+    pub(super) fn line(&mut self, paint: Paint, text: &str) {
+        self.text.push_str("  ");
+        self.paint(paint, text);
+        self.text.push('\n');
+    }
+
+    /// Adds one indented line with a word in front: `  server: …`.
+    pub(super) fn remark(&mut self, word: &str, text: &str) {
+        self.text.push_str("  ");
+        self.paint(Paint::Strong, word);
+        self.text.push_str(": ");
+        self.text.push_str(text);
+        self.text.push('\n');
+    }
+
+    /// Adds a finding, indented below its request.
+    pub(super) fn finding(&mut self, finding: &Diagnostic) {
+        for line in render(finding, self.style).lines() {
+            self.text.push_str("  ");
+            self.text.push_str(line);
+            self.text.push('\n');
+        }
+    }
+}
