@@ -29,7 +29,8 @@ pub fn load(path: &Path, shown: &str, templates: &mut Builder) -> Result<Loaded,
     load_text(path, shown, text, templates)
 }
 
-fn load_text(path: &Path, shown: &str, text: String, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
+/// Decodes `text` as the file at `path`.
+pub(crate) fn load_text(path: &Path, shown: &str, text: String, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
     let document = yaml::read(shown, text, Privacy::Open)?;
     let mut decoder = Decoder::new(&document.file);
     let collection = decode::collection(&mut decoder, templates, &document, path);

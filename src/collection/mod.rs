@@ -9,5 +9,7 @@ mod decode;
 mod load;
 mod model;
 
+#[cfg(test)]
+pub(crate) use load::load_text;
 pub use load::{Loaded, discover, load};
 pub use model::*;

@@ -214,6 +214,21 @@ pub struct Assertions {
     pub checks: Vec<Assertion>,
 }
 
+impl Assertions {
+    /// Every template of the assertions.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        let mut found = Vec::new();
+        for check in &self.checks {
+            if let Subject::Condition(template) = &check.subject {
+                found.push(template);
+            }
+            check.matcher.iter().for_each(|matcher| matcher.collect(&mut found));
+        }
+        found
+    }
+}
+
 /// The statuses that are expected.
 #[derive(Debug, Clone)]
 pub struct StatusAssertion {
@@ -278,6 +293,30 @@ pub struct Matcher {
     pub tests: Vec<Test>,
     /// Where the matcher stands.
     pub place: Place,
+}
+
+impl Matcher {
+    // The depth is bounded by that of the YAML file.
+    fn collect<'m>(&'m self, found: &mut Vec<&'m Template>) {
+        for test in &self.tests {
+            match &test.kind {
+                TestKind::Equals(tree)
+                | TestKind::NotEquals(tree)
+                | TestKind::Contains(tree)
+                | TestKind::NotContains(tree)
+                | TestKind::StartsWith(tree)
+                | TestKind::EndsWith(tree)
+                | TestKind::Above(tree)
+                | TestKind::Below(tree)
+                | TestKind::AtLeast(tree)
+                | TestKind::AtMost(tree)
+                | TestKind::In(tree) => found.extend(tree.templates()),
+                TestKind::Count(inner) | TestKind::Each(inner) | TestKind::Not(inner) => inner.collect(found),
+                TestKind::All(inner) | TestKind::Any(inner) => inner.iter().for_each(|matcher| matcher.collect(found)),
+                TestKind::Matches(_) | TestKind::Exists(_) | TestKind::Empty(_) | TestKind::Type(_) => {}
+            }
+        }
+    }
 }
 
 /// One test of a value.

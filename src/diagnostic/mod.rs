@@ -20,6 +20,8 @@ pub enum Severity {
     Error,
     /// Worth saying; the run goes on.
     Warning,
+    /// Nothing is wrong.
+    Note,
 }
 
 /// What kind of finding this is; it decides the exit code.
@@ -64,6 +66,11 @@ impl Diagnostic {
     /// A warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A note without a place.
+    pub fn note(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(message) }
     }
 
     /// Puts the finding at a place.

@@ -21,6 +21,7 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     let (word, paint) = match diagnostic.severity {
         Severity::Error => ("error", Paint::Error),
         Severity::Warning => ("warning", Paint::Warning),
+        Severity::Note => ("note", Paint::Faint),
     };
     let mut out = format!("{}: {}\n", style.paint(paint, word), style.paint(Paint::Strong, &visible(&diagnostic.message)));
     let mut gutter = 2;

@@ -117,6 +117,12 @@ impl SourceFile {
         }
     }
 
+    /// Whether a diagnostic at `span` may show its line.
+    #[must_use]
+    pub fn shows(&self, span: Span) -> bool {
+        self.may_show(self.line(self.position(span.start).line))
+    }
+
     /// Whether every line of this file stays hidden.
     #[must_use]
     pub fn is_hidden(&self) -> bool {

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::auth::{self, Definition};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::mask::is_secret_name;
-use crate::template::{Builder, RESERVED, Syntax, is_name};
+use crate::template::{Builder, Syntax, name_problem};
 use crate::yaml::{Decoder, Document, Entry, Node, to_json};
 
 use super::model::{Content, Declaration, Layer, SandboxChoice, Stored, Tls};
@@ -105,15 +105,7 @@ fn variable(
     folder: &Path,
     layer: Layer,
 ) -> Option<Content> {
-    if !is_name(&entry.key) || RESERVED.contains(&&*entry.key) {
-        let finding = decoder.place(entry.key_span);
-        let finding = if is_name(&entry.key) {
-            finding.error(format!("`{}` is a reserved name", entry.key)).label("choose another name")
-        } else {
-            finding
-                .error(format!("`{}` is no name for a variable", entry.key))
-                .label("letters, digits and `_`, not starting with a digit")
-        };
+    if let Some(finding) = name_problem(&entry.key, &decoder.place(entry.key_span)) {
         decoder.report(finding);
         return None;
     }

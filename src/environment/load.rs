@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Place};
 use crate::files::git::{self, Standing};
-use crate::files::read::{read_local, read_text};
+use crate::files::read::{ReadError, read_local, read_text};
 use crate::files::root::Root;
 use crate::mask::Masker;
 use crate::secret::Secret;
@@ -144,11 +144,11 @@ impl Loader<'_> {
     fn local(&mut self, files: &Files, masker: &Masker) -> Result<(), Vec<Diagnostic>> {
         let name = &files.local_shown;
         let local = match read_local(&files.local) {
-            Ok(Some(local)) => local,
-            Ok(None) => return Ok(()),
+            Ok(local) => local,
+            Err(ReadError::NotFound) => return Ok(()),
             Err(error) => {
                 let finding = Diagnostic::error(format!("can't read the local file `{name}`: {error}"));
-                return Err(vec![if error.is_refusal() { finding.refusal() } else { finding }]);
+                return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };
         if git::standing(&files.local) == Standing::Tracked {
@@ -159,7 +159,7 @@ impl Loader<'_> {
                     .refusal(),
             ]);
         }
-        if local.open_to_others {
+        if local.is_loose() {
             self.findings.push(
                 Diagnostic::warning(format!("`{name}` can be read by others on this machine"))
                     .help(format!("chmod 600 {name} (the next save does it)")),

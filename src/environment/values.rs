@@ -168,6 +168,19 @@ impl<'e> Values<'e> {
         }
     }
 
+    /// Whether the command line gives `name` its value.
+    #[must_use]
+    pub fn is_given(&self, name: &str) -> bool {
+        let effective = self.known.get(name).and_then(|variable| self.effective(variable));
+        effective.is_some_and(|declaration| declaration.layer == Layer::CommandLine)
+    }
+
+    /// What a template of the environment that reads `reads` sees.
+    #[must_use]
+    pub fn scope<'s>(&'s self, reads: &'s [Read]) -> OwnScope<'s, 'e> {
+        OwnScope { values: self, reads: reads.iter().collect() }
+    }
+
     /// The names of the command line that no request read.
     pub fn unused_given(&self) -> Vec<&'e str> {
         let used = self.used.borrow();
@@ -289,7 +302,7 @@ impl<'e> Values<'e> {
 }
 
 /// What a template of the environment can read: the environment's own variables and `sandbox`.
-struct OwnScope<'s, 'e> {
+pub struct OwnScope<'s, 'e> {
     values: &'s Values<'e>,
     reads: Vec<&'s Read>,
 }

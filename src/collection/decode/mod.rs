@@ -8,7 +8,7 @@ mod request;
 use std::path::Path;
 
 use crate::auth;
-use crate::template::{Builder, RESERVED, Syntax, is_name};
+use crate::template::{Builder, Syntax, name_problem};
 use crate::yaml::{Decoder, Document, Entry, Node};
 
 use super::model::{Collection, Need, Variable};
@@ -92,19 +92,10 @@ fn variables(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Vec
 
 /// Reports a name that no variable can have.
 fn check_name(decoder: &mut Decoder, entry: &Entry) -> bool {
-    if is_name(&entry.key) && !RESERVED.contains(&&*entry.key) {
-        return true;
-    }
-    let finding = decoder.place(entry.key_span);
-    let finding = if RESERVED.contains(&&*entry.key) {
-        finding.error(format!("`{}` is a reserved name", entry.key)).label("choose another name")
-    } else {
-        finding
-            .error(format!("`{}` is no name for a variable", entry.key))
-            .label("letters, digits and `_`, not starting with a digit")
-    };
-    decoder.report(finding);
-    false
+    let problem = name_problem(&entry.key, &decoder.place(entry.key_span));
+    let good = problem.is_none();
+    problem.into_iter().for_each(|finding| decoder.report(finding));
+    good
 }
 
 fn needs(decoder: &mut Decoder, node: &Node) -> Vec<Need> {

@@ -1,0 +1,1 @@
+//! Against small servers on loopback.

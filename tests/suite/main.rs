@@ -1,0 +1,13 @@
+//! The tests of the whole: one binary, one file for each feature, and the tools that they share in `support`.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "a test fails by panicking, and its tools are the outside world of the program"
+)]
+
+mod architecture;
+mod cli;
+mod support;
+mod tools;
