@@ -3,11 +3,13 @@
 //! A [`Diagnostic`] is data; [`render`] is the only code that turns one into text. It may import `secret`, `mask` and
 //! `clock`, and knows nothing of YAML, HTTP or OAuth.
 
+mod printable;
 mod render;
 mod source;
 pub mod style;
 mod suggest;
 
+pub use printable::{printable, printable_block};
 pub use render::{render, render_all};
 pub use source::{Hidden, Place, Position, SourceFile, Span};
 pub use style::{Paint, Style};

@@ -194,9 +194,9 @@ mod tests {
         let text = format!("{}s3cr3t-s3cr3t-s3cr3t and more", "x".repeat(PART - 5));
         let (masked, cut) = masked_start(&masker, &text, PART);
         assert!(cut);
-        assert_eq!(masked, format!("{}*** a", "x".repeat(PART - 5)));
+        assert_eq!(masked.trim_start_matches('x'), "*** a");
         let (masked, _) = masked_start(&masker, &text, PART - 4);
-        assert_eq!(masked, format!("{}*", "x".repeat(PART - 5)));
+        assert_eq!(masked.trim_start_matches('x'), "*");
     }
 
     #[test]

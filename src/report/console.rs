@@ -10,13 +10,15 @@ use crate::http::Response;
 use crate::mask::Masker;
 
 use super::page::Page;
-use super::text::{columns, fit, push_duration};
+use super::text::{columns, fit, printable, push_duration};
 use super::{Settings, Verbosity, answer, guard, wire};
 
 /// Columns before the name: mark and method.
 const LEAD: usize = 9;
 /// Columns behind the name: a gap, the status, a gap, the duration.
-const TRAIL: usize = 2 + 3 + 2 + 6;
+const TRAIL: usize = GAP + 3 + GAP + 6;
+/// Columns between two columns.
+const GAP: usize = 2;
 /// The name's columns at the start; a longer name widens them for the lines that follow.
 const NAME: usize = 32;
 /// No name widens the lines of others more than this.
@@ -43,7 +45,7 @@ pub struct Console<W: Write> {
 impl<W: Write> Console<W> {
     /// A console that writes to `out`.
     pub fn new(out: W, masker: Masker, settings: Settings) -> Self {
-        let page = Page::new(settings.style, masker);
+        let page = Page::new(settings, masker);
         let name_columns = settings.width.map_or(NAME, |width| NAME.min(room(width)));
         Self { out, settings, page, name_columns, several: false, heading: None, wrote: false }
     }
@@ -114,7 +116,7 @@ impl<W: Write> Console<W> {
     fn request_line(&mut self, step: &Step<'_>) {
         let (mark, paint) = mark(step);
         self.page.paint(paint, mark);
-        let method = self.page.safe(&step.request.method);
+        let method = printable(&step.request.method);
         let _ = write!(self.page.text, " {method:<6} ");
 
         let request = step.request;
@@ -127,12 +129,13 @@ impl<W: Write> Console<W> {
         self.page.text.push_str(&name);
 
         let tail = tail(step);
-        let gap = self.name_columns.saturating_sub(taken + lead) + 2;
-        let end = LEAD + lead + taken + gap + columns(&tail);
-        if self.settings.width.is_some_and(|width| end > width) {
+        let aligned = self.name_columns.saturating_sub(taken + lead) + GAP;
+        // A long reason moves to the left as far as it must, and below the name when that does not do.
+        let left = self.settings.width.map_or(usize::MAX, |width| width.saturating_sub(LEAD + lead + taken + columns(&tail)));
+        if left < GAP {
             self.page.text.push_str("\n  ");
         } else {
-            self.page.text.extend(std::iter::repeat_n(' ', gap));
+            self.page.text.extend(std::iter::repeat_n(' ', aligned.min(left)));
         }
         match step.outcome {
             Outcome::Skipped(_) => {
@@ -156,10 +159,9 @@ impl<W: Write> Console<W> {
             let grant = answer::grant_type(step.request);
             let error = grant.and_then(|_| answer::oauth_error(response));
             // Some servers send the errors of their token endpoint with the status 200.
-            if error.is_some() || problems.iter().any(|problem| problem.kind == ProblemKind::Status) {
-                if let Some(words) = answer::words(&self.page, response) {
-                    self.page.remark("server", &words);
-                }
+            let asked = error.is_some() || problems.iter().any(|problem| problem.kind == ProblemKind::Status);
+            if asked && let Some(words) = answer::words(&self.page, response) {
+                self.page.remark("server", &words);
             }
             if let Some(hint) = error.and_then(|error| answer::hint(&error, grant.unwrap_or_default())) {
                 self.page.remark("hint", hint);
@@ -213,7 +215,7 @@ impl<W: Write> Console<W> {
             separator = ", ";
         }
         if summary.dry_run {
-            self.page.text.push_str("; nothing was sent");
+            self.page.text.push_str(" (dry run)");
         } else {
             self.page.text.push_str(" in ");
             push_duration(&mut self.page.text, summary.duration);
@@ -301,7 +303,14 @@ fn tail(step: &Step<'_>) -> String {
             let _ = write!(tail, "{:>3}", exchange.response.status);
         }
         (None, None) if step.preview.is_some() => return "would send".to_owned(),
-        (None, problem) => tail.push_str(problem.map_or("no answer", |problem| without_answer(problem.kind))),
+        (None, problem) => {
+            let kind = problem.map_or(ProblemKind::Transport, |problem| problem.kind);
+            tail.push_str(without_answer(kind));
+            // Only waiting takes time that is worth telling.
+            if !matches!(kind, ProblemKind::Transport | ProblemKind::Authorisation | ProblemKind::Save) {
+                return tail;
+            }
+        }
     }
     tail.push_str("  ");
     push_padded_duration(&mut tail, step.duration);

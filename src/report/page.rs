@@ -1,9 +1,12 @@
 //! The text of one event while it is put together: the one place where untrusted text becomes printable and painted.
 
+use std::borrow::Cow;
+
 use crate::diagnostic::{Diagnostic, Paint, Style, render};
 use crate::mask::Masker;
 
-use super::text::{printable, squeeze};
+use super::Settings;
+use super::text::{columns, printable, squeeze};
 
 /// The text of one event. It is kept for the next one, so that a line costs no allocation of its own.
 #[derive(Debug)]
@@ -11,19 +14,20 @@ pub(super) struct Page {
     pub(super) text: String,
     pub(super) style: Style,
     pub(super) masker: Masker,
+    width: Option<usize>,
 }
 
 impl Page {
-    pub(super) fn new(style: Style, masker: Masker) -> Self {
-        Self { text: String::new(), style, masker }
+    pub(super) fn new(settings: Settings, masker: Masker) -> Self {
+        Self { text: String::new(), style: settings.style, masker, width: settings.width }
     }
 
     /// Untrusted text as one line, safe to be shortened and shown.
     pub(super) fn safe(&self, text: &str) -> String {
         let masked = self.masker.mask(text);
         match printable(&masked) {
-            std::borrow::Cow::Borrowed(_) => masked,
-            std::borrow::Cow::Owned(text) => text,
+            Cow::Borrowed(_) => masked,
+            Cow::Owned(text) => text,
         }
     }
 
@@ -44,12 +48,22 @@ impl Page {
         self.text.push('\n');
     }
 
-    /// Adds one indented line with a word in front: `  server: …`.
-    pub(super) fn remark(&mut self, word: &str, text: &str) {
+    /// Adds an indented sentence with a word in front, broken between words on a terminal: `  server: …`.
+    pub(super) fn remark(&mut self, label: &str, text: &str) {
         self.text.push_str("  ");
-        self.paint(Paint::Strong, word);
-        self.text.push_str(": ");
-        self.text.push_str(text);
+        self.paint(Paint::Strong, label);
+        self.text.push(':');
+        let mut used = 2 + columns(label) + 1;
+        for word in text.split(' ') {
+            let needed = 1 + columns(word);
+            if self.width.is_some_and(|width| used + needed > width && used > 4) {
+                self.text.push_str("\n   ");
+                used = 3;
+            }
+            self.text.push(' ');
+            self.text.push_str(word);
+            used += needed;
+        }
         self.text.push('\n');
     }
 

@@ -66,10 +66,9 @@ impl Decoder {
         if let Some(tag) = &node.tag
             && !self.tags
         {
-            let finding = self
-                .place(tag.span)
-                .error(format!("the tag `{}` is not allowed here", tag.name))
-                .help("tags such as `!env` and `!secret` belong in an environment file");
+            let finding = self.place(tag.span).error(format!("the tag `{}` is not allowed here", tag.name)).help(
+                "tags such as `!env` and `!secret` belong in an environment file; text that starts with `!` must be quoted",
+            );
             self.report(finding);
         }
     }

@@ -5,6 +5,8 @@ use crate::diagnostic::Span;
 
 /// The longest piece of a line that a label repeats, in bytes.
 const LONGEST: usize = 120;
+/// The longest line that is taken apart, in bytes: hints for lines beyond it are general ones.
+const WALKED: usize = 16 << 10;
 
 /// One line and where it stands in its text.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +68,9 @@ impl<'t> Line<'t> {
     /// Where keys and values start, in order.
     pub(super) fn slots(self) -> Vec<Slot> {
         let mut slots = Vec::new();
+        if self.text.len() > WALKED {
+            return slots;
+        }
         let mut walk = Walk { bytes: self.text.as_bytes(), at: 0, entry: 0, depth: 0 };
         walk.blanks();
         while walk.bytes.get(walk.at) == Some(&b'-') && matches!(walk.bytes.get(walk.at + 1), Some(b' ' | b'\t')) {

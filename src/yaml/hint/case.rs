@@ -138,13 +138,9 @@ impl<'t> Case<'t> {
         let from = self.line.start + self.column;
         let at = self.text.get(from..).and_then(|rest| rest.find(character)).map_or(from, |at| from + at);
         let end = self.text.get(at..).and_then(|rest| rest.chars().next()).map_or(at, |c| at + c.len_utf8());
-        Mistake::new(
-            Span::new(at, end),
-            "a control character can't stand in YAML",
-            "write it as an escape in double quotes",
-        )
-        .shown_message(format!("the control character U+{code:04X} can't stand in YAML"))
-        .shown(format!("write it as `\\u{code:04x}` in double quotes"))
+        Mistake::new(Span::new(at, end), "a control character can't stand in YAML", "write it as an escape in double quotes")
+            .shown_message(format!("the control character U+{code:04X} can't stand in YAML"))
+            .shown(format!("write it as `\\u{code:04x}` in double quotes"))
     }
 
     pub(super) fn starts_with_sign(&self) -> Option<Mistake> {

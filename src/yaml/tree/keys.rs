@@ -24,29 +24,20 @@ pub(super) struct Key {
 impl Builder<'_> {
     /// A key that came as a node: an alias, an anchored scalar, or something that can't be one.
     pub(super) fn node_key(&mut self, node: &Node) {
-        match node.scalar() {
-            Some(scalar) => {
-                let text = Cow::Owned(scalar.text.clone());
-                self.scalar_key(text, scalar.kind, scalar.plain, node.used_at);
-            }
-            None => {
-                let outer = self.frames.last().map_or(node.span.start, |frame| frame.start);
-                let mistake = match hint::template_key(self.text, outer, node.span.start) {
-                    Some(mistake) => mistake,
-                    None => {
-                        let message = format!("a key must be text, not {}", node.kind_name());
-                        Mistake::new(node.used_at, message, "expected text")
-                    }
-                };
-                let span = node.used_at;
-                // The parts of `{{ x }}` are maps with the template as their key: one mistake, said once.
-                let said = self.tree.mistakes.last().is_some_and(|last| last.span.start == span.start);
-                if !said {
-                    self.report(mistake);
-                }
-                self.wait(None, span, false);
-            }
+        if let Some(scalar) = node.scalar() {
+            let text = Cow::Owned(scalar.text.clone());
+            return self.scalar_key(text, scalar.kind, scalar.plain, node.used_at);
         }
+        let span = node.used_at;
+        // The parts of `{{ x }}` are maps with the template as their key: one mistake, said once.
+        let said = self.tree.mistakes.last().is_some_and(|last| last.span.start == span.start);
+        if !said && !self.is_full() {
+            let outer = self.frames.last().map_or(node.span.start, |frame| frame.start);
+            let mistake = hint::template_key(self.text, outer, node.span.start)
+                .unwrap_or_else(|| Mistake::new(span, format!("a key must be text, not {}", node.kind_name()), "expected text"));
+            self.report(mistake);
+        }
+        self.wait(None, span, false);
     }
 
     pub(super) fn scalar_key(&mut self, text: Cow<'_, str>, kind: Kind, plain: bool, span: Span) {
@@ -73,6 +64,7 @@ impl Builder<'_> {
     /// Adds key and value to the open map.
     pub(super) fn entry(&mut self, key: Key, node: Node) {
         let Some(text) = key.text else { return };
+        let is_full = self.is_full();
         let Some(frame) = self.frames.last_mut() else { return };
         if key.merge {
             if frame.merges.is_empty() {
@@ -84,6 +76,7 @@ impl Builder<'_> {
             return;
         }
         match first_place(&self.entries[frame.from..], &mut frame.seen, &text) {
+            Some(_) if is_full => {}
             Some(first) => {
                 let line = hint::line_number(self.text, first.start);
                 let mistake = Mistake::new(key.span, format!("duplicate key `{text}`"), format!("the first is at line {line}"));

@@ -136,19 +136,18 @@ impl<'t> Builder<'t> {
         hint::Context { last: self.last, open: self.frames.iter().rfind(|frame| frame.flow).map(|frame| frame.start) }
     }
 
+    /// Whether no more findings are taken, so that none needs to be worked out.
+    fn is_full(&self) -> bool {
+        self.tree.mistakes.len() >= FINDINGS
+    }
+
     fn report(&mut self, mistake: Mistake) {
         // One wrong piece of text often breaks two rules; the first finding says it all.
         let said = self.tree.mistakes.last().is_some_and(|last| last.span.start == mistake.span.start);
-        if !said && self.tree.mistakes.len() < FINDINGS {
+        if !said && !self.is_full() {
             let start = self.text.floor_char_boundary(mistake.span.start);
             let span = Span::new(start, self.text.ceil_char_boundary(mistake.span.end.max(start)));
             self.tree.mistakes.push(Mistake { span, ..mistake });
-        }
-    }
-
-    fn warn(&mut self, mistake: Mistake) {
-        if self.tree.warnings.len() < FINDINGS {
-            self.tree.warnings.push(mistake);
         }
     }
 
@@ -179,7 +178,10 @@ impl<'t> Builder<'t> {
             Event::SequenceEnd | Event::MappingEnd => self.close(span),
             Event::Alias(id) => self.alias(id, span),
             Event::UnresolvedAlias(_) => {
-                self.report(hint::unknown_alias(self.text, span));
+                if !self.is_full() {
+                    self.report(hint::unknown_alias(self.text, span));
+                }
+                self.count(1, span)?;
                 let node = self.absent_at(span);
                 self.add(Weighed { node, weight: 1, height: 0 })
             }
@@ -274,8 +276,8 @@ impl<'t> Builder<'t> {
         let cut = gap > 0
             && rest.get(gap) == Some(&b'#')
             && rest.get(gap + 1).is_some_and(|b| !b.is_ascii_whitespace() && !matches!(b, b'#' | b'!' | b'-' | b'='));
-        if cut {
-            self.warn(hint::cut_by_comment(self.text, end + gap, absent));
+        if cut && self.tree.warnings.len() < FINDINGS {
+            self.tree.warnings.push(hint::cut_by_comment(self.text, end + gap, absent));
         }
     }
 
