@@ -1,1 +1,15 @@
-//! To come.
+//! A collection: a file of requests. The model, its decoding and its loading.
+//!
+//! ```text
+//! file ──yaml::read──> Document ──decode──> Collection (templates added to a Builder, findings collected)
+//! ```
+//! Knows no environment and sends nothing. May import `auth` and what stands left of it.
+
+mod decode;
+mod load;
+mod model;
+
+#[cfg(test)]
+pub(crate) use load::load_text;
+pub use load::{Loaded, discover, load};
+pub use model::*;

@@ -3,11 +3,13 @@
 //! A [`Diagnostic`] is data; [`render`] is the only code that turns one into text. It may import `secret`, `mask` and
 //! `clock`, and knows nothing of YAML, HTTP or OAuth.
 
+mod printable;
 mod render;
 mod source;
 pub mod style;
 mod suggest;
 
+pub use printable::{printable, printable_block};
 pub use render::{render, render_all};
 pub use source::{Hidden, Place, Position, SourceFile, Span};
 pub use style::{Paint, Style};
@@ -20,6 +22,8 @@ pub enum Severity {
     Error,
     /// Worth saying; the run goes on.
     Warning,
+    /// Nothing is wrong.
+    Note,
 }
 
 /// What kind of finding this is; it decides the exit code.
@@ -64,6 +68,11 @@ impl Diagnostic {
     /// A warning without a place.
     pub fn warning(message: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(message) }
+    }
+
+    /// A note without a place.
+    pub fn note(message: impl Into<String>) -> Self {
+        Self { severity: Severity::Note, ..Self::error(message) }
     }
 
     /// Puts the finding at a place.

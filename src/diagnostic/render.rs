@@ -2,10 +2,12 @@
 
 use unicode_width::UnicodeWidthChar;
 
-use super::{Diagnostic, Paint, Place, Severity, Span, Style};
+use super::{Diagnostic, Paint, Place, Severity, Span, Style, printable};
 
 /// The longest piece of a source line that is shown, in columns.
 const WINDOW: usize = 160;
+/// How far from the marked text a line is looked at, in bytes: more than fills the window.
+const NEARBY: usize = 4 * WINDOW;
 /// What a tab is shown as.
 const TAB: &str = "    ";
 
@@ -21,38 +23,37 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     let (word, paint) = match diagnostic.severity {
         Severity::Error => ("error", Paint::Error),
         Severity::Warning => ("warning", Paint::Warning),
+        Severity::Note => ("note", Paint::Faint),
     };
-    let mut out = format!("{}: {}\n", style.paint(paint, word), style.paint(Paint::Strong, &visible(&diagnostic.message)));
+    let mut out = format!("{}: {}\n", style.paint(paint, word), style.paint(Paint::Strong, &printable(&diagnostic.message)));
     let mut gutter = 2;
     if let Some(place) = &diagnostic.place {
         let line = place.line();
         gutter = line.to_string().len() + 1;
+        let margin = " ".repeat(gutter);
         let arrow = format!("{}-->", " ".repeat(gutter - 1));
-        out += &format!("{} {}\n", style.paint(Paint::Faint, &arrow), visible(&place.to_string()));
-        match snippet(place) {
-            Some(snippet) => {
-                let bar = style.paint(Paint::Faint, &format!("{}|", " ".repeat(gutter)));
-                let number = style.paint(Paint::Faint, &format!("{line} |"));
-                let carets = "^".repeat(snippet.width);
-                let label = visible(&diagnostic.label);
-                let pointed = style.paint(paint, format!("{carets} {label}").trim_end());
-                out += &format!("{bar}\n{number} {}\n{bar} {}{pointed}\n", snippet.line, " ".repeat(snippet.indent));
+        out += &format!("{} {}\n", style.paint(Paint::Faint, &arrow), printable(&place.to_string()));
+        let label = printable(&diagnostic.label);
+        if let Some(snippet) = snippet(place) {
+            let bar = style.paint(Paint::Faint, &format!("{margin}|"));
+            let number = style.paint(Paint::Faint, &format!("{line} |"));
+            let carets = "^".repeat(snippet.width);
+            let pointed = style.paint(paint, format!("{carets} {label}").trim_end());
+            let text = format!("{number} {}", snippet.line);
+            out += &format!("{bar}\n{}\n{bar} {}{pointed}\n", text.trim_end(), " ".repeat(snippet.indent));
+            if !diagnostic.help.is_empty() {
+                out += &format!("{bar}\n");
             }
-            None if !diagnostic.label.is_empty() => {
-                out += &format!("{} = {}\n", " ".repeat(gutter - 1), visible(&diagnostic.label));
-            }
-            None => {}
-        }
-        if !diagnostic.help.is_empty() && snippet(place).is_some() {
-            out += &format!("{}\n", style.paint(Paint::Faint, &format!("{}|", " ".repeat(gutter))));
+        } else if !label.is_empty() {
+            out += &format!("{margin}{} {label}\n", style.paint(Paint::Faint, "="));
         }
     }
     for help in &diagnostic.help {
         let mut lines = help.lines();
         let first = lines.next().unwrap_or_default();
-        out += &format!("{}{} {}\n", " ".repeat(gutter), style.paint(Paint::Faint, "= help:"), visible(first));
+        out += &format!("{}{} {}\n", " ".repeat(gutter), style.paint(Paint::Faint, "= help:"), printable(first));
         for line in lines {
-            out += &format!("{}{}\n", " ".repeat(gutter + 8), visible(line));
+            out += &format!("{}{}\n", " ".repeat(gutter + 8), printable(line));
         }
     }
     out
@@ -65,29 +66,33 @@ struct Snippet {
     width: usize,
 }
 
-/// The line of a place; `None` where the file must not be shown.
+/// The first line of a place; `None` where the file must not be shown.
 fn snippet(place: &Place) -> Option<Snippet> {
     let file = &place.file;
-    let number = place.line();
-    let line = file.line(number);
-    // What the place spans must not be hidden either: a finding may start before the hidden text.
-    if !file.may_show(Span::new(line.start, line.end.max(place.span.end.min(line.end)))) {
+    if !file.shows(place.span) {
         return None;
     }
+    let line = file.line(place.line());
     let start = place.span.start.clamp(line.start, line.end);
     let end = place.span.end.clamp(start, line.end);
-    let before = columns(file.slice(Span::new(line.start, start)));
-    let marked = columns(file.slice(Span::new(start, end)));
-    let after = columns(file.slice(Span::new(end, line.end)));
+    let text = file.text();
 
-    // A long line is cut to a window around the marked text.
-    let lead = width(&before);
-    let (shown_before, cut_left) = if lead > WINDOW / 2 { (tail(&before, WINDOW / 4), "…") } else { (before, "") };
+    // A long line is cut to a window around the marked text; only bytes near it are looked at, since a line can be a whole file.
+    let from = text.floor_char_boundary(start.saturating_sub(NEARBY)).max(line.start);
+    let until = text.ceil_char_boundary(end.saturating_add(NEARBY).min(text.len())).min(line.end);
+    let marked_until = text.ceil_char_boundary(start.saturating_add(NEARBY).min(text.len())).min(end);
+    let before = columns(file.slice(Span::new(from, start)));
+    let marked = columns(file.slice(Span::new(start, marked_until)));
+    let after = columns(file.slice(Span::new(end, until)));
+
+    let is_cut = from > line.start || width(&before) > WINDOW / 2;
+    let (shown_before, cut_left) = if is_cut { (tail(&before, WINDOW / 4), "…") } else { (before, "") };
     let indent = width(&shown_before) + width(cut_left);
     let (shown_marked, cut_marked) = head(&marked, WINDOW.saturating_sub(indent));
+    let cut_marked = cut_marked || marked_until < end;
     let room = WINDOW.saturating_sub(indent + width(&shown_marked));
     let (shown_after, cut_after) = if cut_marked { (String::new(), true) } else { head(&after, room) };
-    let ellipsis = if cut_marked || cut_after { "…" } else { "" };
+    let ellipsis = if cut_after || until < line.end { "…" } else { "" };
     Some(Snippet {
         indent,
         width: width(&shown_marked).max(1),
@@ -95,25 +100,9 @@ fn snippet(place: &Place) -> Option<Snippet> {
     })
 }
 
-/// Text as it is shown: tabs as spaces, control characters made visible.
+/// Text as it is shown: tabs as spaces, what is invisible made visible.
 fn columns(text: &str) -> String {
-    visible(&text.replace('\t', TAB))
-}
-
-/// Replaces what would move a terminal's cursor or change its state.
-fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\r' => ' ',
-            c if c.is_control() || is_format(c) => '\u{FFFD}',
-            c => c,
-        })
-        .collect()
-}
-
-/// Bidirectional and zero-width characters, with which a line could lie about its content.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2069}' | '\u{FEFF}')
+    printable(&text.replace('\t', TAB)).into_owned()
 }
 
 fn width(text: &str) -> usize {
@@ -144,4 +133,150 @@ fn tail(text: &str, room: usize) -> String {
         from = at;
     }
     text[from..].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::diagnostic::{Hidden, SourceFile};
+
+    fn place(text: &str, span: Span, hidden: Hidden) -> Place {
+        Place::new(&Arc::new(SourceFile::new("dir/f.yaml", text, hidden)), span)
+    }
+
+    fn shown(text: &str, piece: &str) -> String {
+        let start = text.find(piece).unwrap();
+        let place = place(text, Span::new(start, start + piece.len()), Hidden::Nothing);
+        render(&place.error("wrong").label("here"), Style::plain())
+    }
+
+    #[test]
+    fn a_finding_shows_message_place_line_caret_and_help() {
+        let text = "name: x\n  urll: \"{{ api_url }}/users/me\"\n";
+        let place = place(text, Span::new(10, 14), Hidden::Nothing);
+        let finding = place.error("unknown key `urll` in a request").label("did you mean `url`?").help("known keys: url,\nname");
+        let expected = "\
+error: unknown key `urll` in a request
+ --> dir/f.yaml:2:3
+  |
+2 |   urll: \"{{ api_url }}/users/me\"
+  |   ^^^^ did you mean `url`?
+  |
+  = help: known keys: url,
+          name
+";
+        assert_eq!(render(&finding, Style::plain()), expected);
+        assert_eq!(
+            render(&Diagnostic::warning("no place").help("mend it"), Style::plain()),
+            "warning: no place\n  = help: mend it\n"
+        );
+        let both = render_all(&[Diagnostic::error("a"), Diagnostic::error("b")], Style::plain());
+        assert_eq!(both, "error: a\n\nerror: b\n");
+    }
+
+    #[test]
+    fn a_caret_stands_under_wide_characters_and_behind_tabs() {
+        assert_eq!(
+            shown("世界: \tx y\n", "x"),
+            "error: wrong\n --> dir/f.yaml:1:6\n  |\n1 | 世界:     x y\n  |           ^ here\n"
+        );
+        assert_eq!(shown("a: 世界\n", "世界"), "error: wrong\n --> dir/f.yaml:1:4\n  |\n1 | a: 世界\n  |    ^^^^ here\n");
+        assert_eq!(shown("e\u{301}: x\n", "x"), "error: wrong\n --> dir/f.yaml:1:5\n  |\n1 | e\u{301}: x\n  |    ^ here\n");
+        assert_eq!(shown("\u{FEFF}a: x\n", "x"), "error: wrong\n --> dir/f.yaml:1:4\n  |\n1 | a: x\n  |    ^ here\n");
+        assert_eq!(
+            shown("a\u{1B}[2J\u{202E}: x\n", "x"),
+            "error: wrong\n --> dir/f.yaml:1:9\n  |\n1 | a␛[2J\u{FFFD}: x\n  |         ^ here\n"
+        );
+    }
+
+    #[test]
+    fn a_place_of_several_lines_marks_the_first() {
+        assert_eq!(shown("a: |\r\n  b\r\n", "|\r\n  b"), "error: wrong\n --> dir/f.yaml:1:4\n  |\n1 | a: |\n  |    ^ here\n");
+    }
+
+    #[test]
+    fn a_hidden_line_shows_its_place_and_nothing_of_its_text() {
+        let text = "a: 1\nb: !secret hunter2\nc: 3\n";
+        let tagged = Hidden::Ranges(vec![Span::new(8, 23)]);
+        let hidden = "error: wrong\n --> dir/f.yaml:2:4\n  = here\n  = help: mend it\n";
+        for hiding in [tagged.clone(), Hidden::All] {
+            let finding = place(text, Span::new(8, 10), hiding).error("wrong").label("here").help("mend it");
+            assert_eq!(render(&finding, Style::plain()), hidden);
+        }
+        // A finding that starts above the hidden range shows its own first line only.
+        let above = place(text, Span::new(0, 23), tagged.clone()).error("wrong");
+        assert_eq!(render(&above, Style::plain()), "error: wrong\n --> dir/f.yaml:1:1\n  |\n1 | a: 1\n  | ^^^^\n");
+        let below = place(text, Span::new(24, 25), tagged).error("wrong");
+        assert!(render(&below, Style::plain()).contains("3 | c: 3"));
+    }
+
+    #[test]
+    fn an_end_of_file_and_an_empty_place_have_a_caret() {
+        let end = place("a: 1\n", Span::new(5, 5), Hidden::Nothing).error("wrong").label("here");
+        assert_eq!(render(&end, Style::plain()), "error: wrong\n --> dir/f.yaml:2:1\n  |\n2 |\n  | ^ here\n");
+        let beyond = place("a: 1", Span::new(90, 95), Hidden::Nothing).error("wrong");
+        assert_eq!(render(&beyond, Style::plain()), "error: wrong\n --> dir/f.yaml:1:5\n  |\n1 | a: 1\n  |     ^\n");
+    }
+
+    /// The line of a rendered finding and the columns that its carets cover.
+    fn parts(rendered: &str) -> (String, usize, usize) {
+        let lines: Vec<&str> = rendered.lines().collect();
+        let line = lines[3].strip_prefix("1 |").unwrap();
+        let carets = lines[4].strip_prefix("  | ").unwrap();
+        let indent = carets.len() - carets.trim_start_matches(' ').len();
+        (line.strip_prefix(' ').unwrap_or(line).to_owned(), indent, carets.trim().len())
+    }
+
+    /// The text in the given columns.
+    fn in_columns(line: &str, from: usize, count: usize) -> String {
+        let mut at = 0;
+        let mut found = String::new();
+        for c in line.chars() {
+            let wide = c.width().unwrap_or(0);
+            if at >= from && at < from + count || wide == 0 && at == from + count && !found.is_empty() {
+                found.push(c);
+            }
+            at += wide;
+        }
+        found
+    }
+
+    fn any_line() -> impl Strategy<Value = String> {
+        prop::collection::vec(prop_oneof!["[a-z: ]", "[世界ー한]", "\t", "[éß€]", "[\u{1}\u{1B}\u{202E}\u{200B}]"], 0..400)
+            .prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn the_caret_stands_under_the_offending_text(line in any_line(), from in 0..400_usize, count in 1..30_usize) {
+            let characters: Vec<usize> = line.char_indices().map(|(at, _)| at).chain([line.len()]).collect();
+            let start = characters[from.min(characters.len() - 1)];
+            let end = characters[(from + count).min(characters.len() - 1)];
+            let text = format!("{line}\nsecond line\n");
+            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain());
+            let (shown, indent, carets) = parts(&rendered);
+            prop_assert!(width(&shown) <= WINDOW + 1);
+            let marked = columns(&line[start..end]);
+            if marked.trim().is_empty() {
+                prop_assert!(carets >= 1);
+            } else {
+                // Spaces at the end of the line are not printed, so both sides are compared without them.
+                let under = in_columns(&shown, indent, carets);
+                prop_assert_eq!(under.trim_end(), marked.trim_end());
+            }
+            let place = rendered.lines().nth(1).unwrap();
+            let expected = format!(" --> dir/f.yaml:1:{}", from.min(characters.len() - 1) + 1);
+            prop_assert_eq!(place, expected);
+        }
+
+        #[test]
+        fn any_place_is_rendered(text in "[\\s\\S]{0,60}", start in 0..80_usize, end in 0..80_usize) {
+            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain());
+            prop_assert!(rendered.ends_with('\n') && rendered.starts_with("error: wrong\n --> dir/f.yaml:"));
+        }
+    }
 }

@@ -68,7 +68,9 @@ impl SourceFile {
     #[must_use]
     pub fn new(name: impl Into<String>, text: impl Into<String>, hidden: Hidden) -> Self {
         let text = text.into();
-        let line_starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
+        // A byte order mark is no column: an editor does not show it either.
+        let first = if text.starts_with('\u{FEFF}') { '\u{FEFF}'.len_utf8() } else { 0 };
+        let line_starts = std::iter::once(first).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         Self { name: name.into(), text, line_starts, hidden }
     }
 
@@ -93,7 +95,7 @@ impl SourceFile {
     /// Line and column of a byte offset; an offset past the end is the end.
     #[must_use]
     pub fn position(&self, offset: usize) -> Position {
-        let offset = offset.min(self.text.len());
+        let offset = offset.min(self.text.len()).max(self.line_starts[0]);
         let line = self.line_starts.partition_point(|&start| start <= offset);
         let start = self.line_starts[line - 1];
         let column = self.text.as_bytes()[start..offset].iter().filter(|&&b| b & 0xC0 != 0x80).count() + 1;
@@ -115,6 +117,12 @@ impl SourceFile {
             Hidden::Ranges(ranges) => !ranges.iter().any(|range| range.touches(line)),
             Hidden::All => false,
         }
+    }
+
+    /// Whether a diagnostic at `span` may show its line.
+    #[must_use]
+    pub fn shows(&self, span: Span) -> bool {
+        self.may_show(self.line(self.position(span.start).line))
     }
 
     /// Whether every line of this file stays hidden.

@@ -1,14 +1,241 @@
 //! A file is wholly old or wholly new: temporary file in the same folder, fsync, check, rename, fsync of the folder.
+//!
+//! Up to the rename every step can fail without a trace: the old file is intact, and the temporary file goes away with its
+//! handle. Its name matches the `*.local.*` of `.gitignore` when the file's own name does, so that not even a killed process
+//! leaves a secret that `git add .` would take.
 
-use std::io;
+use std::ffi::OsString;
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+
+use rustix::io::Errno;
+use tempfile::NamedTempFile;
+
+/// Why a checked replacement did not happen.
+#[derive(Debug)]
+pub enum ReplaceError<E> {
+    /// What the file system reports.
+    Io(io::Error),
+    /// The check did not accept what was written.
+    Check(E),
+}
+
+impl<E: fmt::Display> fmt::Display for ReplaceError<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => error.fmt(f),
+            Self::Check(error) => error.fmt(f),
+        }
+    }
+}
+
+impl<E: fmt::Debug + fmt::Display> std::error::Error for ReplaceError<E> {}
+
+impl<E> From<io::Error> for ReplaceError<E> {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
 
 /// Replaces the file at `path` by `bytes`, mode 0600, synced; a stricter old mode is kept. On failure the old file is intact
 /// and no temporary file is left.
 ///
 /// # Errors
-/// What the file system reports.
+/// What the file system reports; also when a symbolic link, or anything that is no regular file, stands at `path`.
 pub fn replace_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let _ = (path, bytes);
-    Ok(())
+    match replace_checked(path, bytes, |_| Ok::<(), std::convert::Infallible>(())) {
+        Ok(()) => Ok(()),
+        Err(ReplaceError::Io(error)) => Err(error),
+        Err(ReplaceError::Check(never)) => match never {},
+    }
+}
+
+/// Like [`replace_private`], but hands what stands in the temporary file to `check` before it takes the old file's place.
+///
+/// # Errors
+/// What the file system reports, or what `check` says; the old file is intact then.
+pub fn replace_checked<E>(path: &Path, bytes: &[u8], check: impl FnOnce(&[u8]) -> Result<(), E>) -> Result<(), ReplaceError<E>> {
+    let old = old_file(path)?;
+    // Opened first: a folder that can't be synced must be known while the old file still stands.
+    let folder = File::open(folder_of(path))?;
+    let mode = old.as_ref().map_or(0o600, |old| old.permissions().mode() & 0o600);
+    let mut new = stage(path, 0o600, bytes)?;
+    keep_owner(new.as_file(), old.as_ref());
+    new.as_file().set_permissions(Permissions::from_mode(mode))?;
+    sync(new.as_file())?;
+    check(&read_back(new.as_file_mut())?).map_err(ReplaceError::Check)?;
+    new.persist(path).map_err(|error| error.error)?;
+    Ok(sync(&folder)?)
+}
+
+/// Makes the file at `path`, which must not exist yet, with the mode that the umask leaves; whole and synced.
+///
+/// # Errors
+/// [`io::ErrorKind::AlreadyExists`] when anything stands at `path`, else what the file system reports.
+pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
+    let folder = File::open(folder_of(path))?;
+    let new = stage(path, 0o666, text.as_bytes())?;
+    sync(new.as_file())?;
+    new.persist_noclobber(path).map_err(|error| error.error)?;
+    sync(&folder)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// The facts of the file that is to be replaced, if there is one.
+fn old_file(path: &Path) -> io::Result<Option<Metadata>> {
+    let refused = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidInput, why));
+    match fs::symlink_metadata(path) {
+        Ok(old) if old.is_symlink() => refused("a symbolic link stands at this path, expected the file itself"),
+        Ok(old) if !old.is_file() => refused("what stands at this path is not a regular file"),
+        Ok(old) => Ok(Some(old)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// `bytes` in a new file beside `path`; it goes away with the handle.
+fn stage(path: &Path, mode: u32, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let name = path.file_name().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let mut prefix = OsString::from(".");
+    prefix.push(name);
+    prefix.push(".");
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(mode);
+    // Kept aside, since the crate adds the temporary file's name, which tells nobody anything.
+    let mut code = None;
+    let make = |path: &Path| options.open(path).inspect_err(|error| code = error.raw_os_error());
+    let made = tempfile::Builder::new().prefix(&prefix).suffix(".tmp").make_in(folder_of(path), make);
+    let mut file = made.map_err(|error| code.map_or(error, io::Error::from_raw_os_error))?;
+    file.as_file_mut().write_all(bytes)?;
+    Ok(file)
+}
+
+/// A file that root replaces stays its owner's; anyone else can't give files away, and need not.
+fn keep_owner(new: &File, old: Option<&Metadata>) {
+    let Some(old) = old.filter(|_| rustix::process::geteuid().is_root()) else { return };
+    let (owner, group) = (rustix::fs::Uid::from_raw(old.uid()), rustix::fs::Gid::from_raw(old.gid()));
+    // Where it can't be done (containers, network file systems) a file of root's is better than a lost token.
+    let _ = rustix::fs::fchown(new, Some(owner), Some(group));
+}
+
+fn read_back(file: &mut File) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn sync(file: &File) -> io::Result<()> {
+    match file.sync_all() {
+        // Some network and user space file systems can't sync a folder; there is nothing more to be had from them.
+        Err(error) if error.raw_os_error() == Some(Errno::INVAL.raw_os_error()) => Ok(()),
+        done => done,
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes its files by itself")]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn a_replaced_file_is_private_and_never_looser_than_before() {
+        let cases = [(None, 0o600), (Some(0o644), 0o600), (Some(0o600), 0o600), (Some(0o400), 0o400), (Some(0o4755), 0o600)];
+        for (old, expected) in cases {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("dev.local.yaml");
+            if let Some(old) = old {
+                fs::write(&path, "old").unwrap();
+                fs::set_permissions(&path, Permissions::from_mode(old)).unwrap();
+            }
+            replace_private(&path, b"new").unwrap();
+            assert_eq!((fs::read(&path).unwrap().as_slice(), mode(&path)), (b"new".as_slice(), expected), "{old:?}");
+            assert_eq!(names(folder.path()), ["dev.local.yaml"]);
+        }
+    }
+
+    #[test]
+    fn what_the_check_sees_is_what_was_written_and_what_it_refuses_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dev.local.yaml");
+        fs::write(&path, "old").unwrap();
+        let refused = replace_checked(&path, b"new", |seen| Err(String::from_utf8_lossy(seen).into_owned()));
+        assert!(matches!(refused, Err(ReplaceError::Check(seen)) if seen == "new"));
+        assert_eq!(fs::read(&path).unwrap(), b"old");
+        assert_eq!(names(folder.path()), ["dev.local.yaml"]);
+    }
+
+    #[test]
+    fn while_the_check_runs_the_temporary_file_is_private_and_its_name_ignored() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dev.local.yaml");
+        replace_checked(&path, b"new", |_| {
+            let names = names(folder.path());
+            assert!(matches!(names.as_slice(), [name] if name.contains(".local.")), "{names:?}");
+            assert_eq!(mode(&folder.path().join(&names[0])), 0o600);
+            Ok::<(), String>(())
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_link_is_neither_followed_nor_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (target, link) = (folder.path().join("tracked.yaml"), folder.path().join("dev.local.yaml"));
+        fs::write(&target, "old").unwrap();
+        symlink("tracked.yaml", &link).unwrap();
+        let error = replace_private(&link, b"secret").unwrap_err();
+        assert_eq!(error.to_string(), "a symbolic link stands at this path, expected the file itself");
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_path_that_can_not_be_written_is_an_error_and_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("folder")).unwrap();
+        let cases = [
+            ("missing/dev.local.yaml", "No such file or directory (os error 2)"),
+            ("folder", "what stands at this path is not a regular file"),
+            ("folder/..", "what stands at this path is not a regular file"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(replace_private(&folder.path().join(name), b"x").unwrap_err().to_string(), expected, "{name}");
+        }
+        let missing = stage(&folder.path().join("missing/dev.local.yaml"), 0o600, b"x").unwrap_err();
+        assert_eq!(missing.to_string(), "No such file or directory (os error 2)");
+        assert_eq!(names(folder.path()), ["folder"]);
+        assert!(names(&folder.path().join("folder")).is_empty());
+    }
+
+    #[test]
+    fn a_new_file_never_takes_the_place_of_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".gitignore");
+        create_new(&path, "*.local.*\n").unwrap();
+        let again = create_new(&path, "other").unwrap_err();
+        assert_eq!(again.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "*.local.*\n");
+        symlink("nowhere", folder.path().join("link")).unwrap();
+        assert_eq!(create_new(&folder.path().join("link"), "x").unwrap_err().kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(folder.path()), [".gitignore", "link"]);
+    }
 }

@@ -1,1 +1,33 @@
-//! To come.
+//! One HTTP request and its answer.
+//!
+//! ```text
+//! Request ──check──▶ Head ──guard──▶ connect ──send──▶ Response ──decode──▶ Exchange
+//!            │               │          │         │                 │
+//!      InvalidHeader      Refused    Dns, Tls   NoAnswer      CutOff, TooLarge
+//! ```
+//!
+//! This module is the only user of reqwest. It may import `trust` and what stands left of it. It follows no redirect by
+//! itself, reads no proxy from the process environment, keeps no cookies, and no error of its ever shows a query, userinfo or
+//! header value.
+
+mod body;
+mod classify;
+mod client;
+mod coding;
+mod connect;
+mod error;
+mod head;
+mod limits;
+mod message;
+mod proxy;
+#[cfg(test)]
+mod tests;
+mod tls;
+
+pub use client::{Client, Guard, Settings};
+pub use error::{Class, Error, Phase, TlsReason};
+pub use head::parse_url;
+pub use limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Limits};
+pub use message::{Body, Exchange, Method, Request, Response, SentHead, Timings, Version};
+pub use proxy::Proxy;
+pub use tls::{Identity, Tls};

@@ -1,1 +1,64 @@
-//! To come.
+//! The plan of a run: everything is loaded, compiled and checked, and nothing was sent.
+//!
+//! ```text
+//! paths + --env ──build──> Plan (collections in order, environment, engine)   or every finding at once
+//! ```
+//! May import `store` and what stands left of it; never `run`.
+
+mod build;
+mod names;
+mod scope;
+mod validate;
+
+use crate::collection::{Collection, Request};
+use crate::diagnostic::Diagnostic;
+use crate::environment::Environment;
+use crate::files::root::Root;
+use crate::template::Engine;
+
+pub use build::{Inputs, build};
+pub use names::{sent_templates, wanted_names};
+pub use scope::{Captured, Found, Scope};
+pub use validate::{Rules, validate};
+
+/// What a run is made of.
+#[derive(Debug)]
+pub struct Plan {
+    /// The collections, each after those that it needs.
+    pub units: Vec<Unit>,
+    /// The environment.
+    pub environment: Environment,
+    /// All templates, compiled.
+    pub engine: Engine,
+    /// The project root of the first collection.
+    pub root: Root,
+    /// What is worth saying and stops nothing.
+    pub warnings: Vec<Diagnostic>,
+}
+
+impl Plan {
+    /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.
+    #[must_use]
+    pub fn producer(&self, unit: usize, name: &str) -> Option<&Request> {
+        let planned = &self.units[unit];
+        let captures = |index: usize| {
+            let requests = &self.units[index].collection.requests;
+            requests.iter().find(|request| request.products().any(|capture| capture.name == name))
+        };
+        captures(unit).or_else(|| planned.needs.iter().find_map(|&need| captures(need))).or_else(|| {
+            let all = self.units.iter().flat_map(|unit| &unit.collection.requests);
+            all.into_iter().find(|request| request.stores.iter().any(|store| store.name == name))
+        })
+    }
+}
+
+/// A collection in a plan.
+#[derive(Debug)]
+pub struct Unit {
+    /// The collection.
+    pub collection: Collection,
+    /// The places in [`Plan::units`] of the collections that it needs.
+    pub needs: Vec<usize>,
+    /// Whether it is there only because another one needs it.
+    pub needed: bool,
+}

@@ -1,1 +1,170 @@
-//! To come.
+//! Runs a plan: one request after the other, each rendered, sent, and judged; values are saved before the next one starts.
+//!
+//! ```text
+//! collection::Request ──render──> http::Request + Carried ──gate──> sent ──> Exchange ──harvest──> captures, stores (saved)
+//!                                                                                └──check──> Outcome ──> Event
+//! ```
+//! It prints nothing: it emits events. May import `event` and what stands left of it; never a reporter.
+
+mod gate;
+mod harvest;
+mod render;
+mod response;
+mod step;
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::collection::Request;
+use crate::diagnostic::Diagnostic;
+use crate::environment::Values;
+use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
+use crate::http::Client;
+use crate::mask::Masker;
+use crate::plan::{Captured, Plan, Scope};
+use crate::store::Store;
+
+pub use gate::Gate;
+
+/// What the command line decides about a run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Policy {
+    /// Stored values live for this run only.
+    pub no_save: bool,
+    /// Nothing is sent.
+    pub dry_run: bool,
+    /// `--timeout`: the limit on every exchange, before what a collection says.
+    pub timeout: Option<Duration>,
+}
+
+/// Everything that a run works with.
+pub struct Run<'r, 'o> {
+    /// What is run.
+    pub plan: &'r Plan,
+    /// The values of the environment.
+    pub values: &'r Values<'r>,
+    /// The connections.
+    pub client: &'r Client,
+    /// Where stored values go; `None` without an environment.
+    pub store: Option<&'r Store>,
+    /// Learns every secret that an answer brings.
+    pub masker: &'r Masker,
+    /// Where secrets may go.
+    pub gate: Gate<'r>,
+    /// What the command line decides.
+    pub policy: Policy,
+    /// Who listens.
+    pub reporter: &'o mut dyn Reporter,
+    /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
+    pub summary: Summary,
+    /// Whether `.gitignore` was looked for already.
+    ignored: bool,
+    /// Whether a value could not be saved: from then on only `always` requests are sent.
+    unsaved: bool,
+}
+
+/// What a finished collection leaves to those that need it.
+#[derive(Debug, Default)]
+struct Finished {
+    failed: bool,
+    captures: HashMap<String, Captured>,
+}
+
+impl<'r, 'o> Run<'r, 'o> {
+    /// A run that has not started.
+    #[must_use]
+    pub fn new(
+        plan: &'r Plan,
+        values: &'r Values<'r>,
+        client: &'r Client,
+        masker: &'r Masker,
+        gate: Gate<'r>,
+        reporter: &'o mut dyn Reporter,
+    ) -> Self {
+        Self {
+            plan,
+            values,
+            client,
+            store: None,
+            masker,
+            gate,
+            policy: Policy::default(),
+            reporter,
+            summary: Summary::default(),
+            ignored: false,
+            unsaved: false,
+        }
+    }
+
+    /// Runs every collection of the plan.
+    pub async fn run(&mut self) {
+        let started = Instant::now();
+        self.summary.dry_run = self.policy.dry_run;
+        let mut finished: Vec<Finished> = Vec::new();
+        for unit in 0..self.plan.units.len() {
+            let done = self.collection(unit, &finished, started).await;
+            finished.push(done);
+        }
+        self.summary.duration = started.elapsed();
+    }
+
+    async fn collection(&mut self, unit: usize, finished: &[Finished], started: Instant) -> Finished {
+        let plan = self.plan;
+        let planned = &plan.units[unit];
+        self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
+        let scope = Scope::new(self.values, &plan.engine, &planned.collection);
+        for &need in &planned.needs {
+            for (name, captured) in &finished[need].captures {
+                scope.capture(name, captured.clone());
+            }
+        }
+        let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);
+        let mut failed = failed_need.is_some();
+        for request in &planned.collection.requests {
+            let step = match failed_need {
+                Some(need) if !request.always => self.skip(request, Skipped::FailedNeed { name: need.collection.name.clone() }),
+                _ => self.request(unit, request, &scope).await,
+            };
+            failed |= match &step {
+                Outcome::Passed => false,
+                Outcome::Failed(_) | Outcome::Errored(_) => true,
+                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. }),
+            };
+            self.summary.duration = started.elapsed();
+        }
+        Finished { failed, captures: scope.captures().into_iter().collect() }
+    }
+
+    /// Tells the reporter. A sink that fails must not stop a run: what it says would be lost with it.
+    fn emit(&mut self, event: &Event<'_>) {
+        let _ = self.reporter.event(event);
+    }
+
+    /// Tells something that is no failure.
+    fn notice(&mut self, notice: &Diagnostic) {
+        self.emit(&Event::Notice(notice));
+    }
+
+    /// Tells a request that is not looked at any closer.
+    fn skip(&mut self, request: &Request, reason: Skipped) -> Outcome {
+        self.finish(Step {
+            request,
+            outcome: Outcome::Skipped(reason),
+            exchange: None,
+            sent: None,
+            preview: None,
+            captured: Vec::new(),
+            stored: Vec::new(),
+            stored_in: None,
+            duration: Duration::ZERO,
+        })
+    }
+
+    /// Counts a step, tells it, and gives its outcome back.
+    fn finish(&mut self, step: Step<'_>) -> Outcome {
+        self.summary.count(&step.outcome);
+        self.emit(&Event::StepFinished(&step));
+        step.outcome
+    }
+}
+

@@ -1,1 +1,170 @@
-//! To come.
+//! Stored values in the local file: one save is locked, re-read, changed key by key, synced, and renamed into place.
+//!
+//! May import `environment`, `yaml`, `files` and what stands left of `plan`. It never decides whether a value may be stored; that is
+//! the run's business.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::environment::Files;
+use crate::files::git::{self, Standing};
+use crate::files::lock::{Lock, LockError};
+use crate::files::read::{ReadError, read_local};
+use crate::files::write;
+use crate::mask::is_secret_name;
+use crate::yaml::edit::{self, Change};
+use crate::yaml::{self, Privacy};
+
+/// How long a save waits for another process's save. A save takes milliseconds.
+const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// What keeps secrets and lock files out of git.
+const IGNORED: &str = "*.local.*\n.*.lock\n";
+
+/// The local file of one environment.
+#[derive(Debug)]
+pub struct Store {
+    local: PathBuf,
+    shown: String,
+    lock: PathBuf,
+}
+
+/// One value to keep.
+#[derive(Debug)]
+pub struct Keep<'k> {
+    /// The variable.
+    pub name: &'k str,
+    /// Its value.
+    pub value: &'k Value,
+    /// Whether it is a secret.
+    pub secret: bool,
+}
+
+/// Why a value could not be kept. The old file is intact.
+#[derive(Debug)]
+pub enum StoreError {
+    /// Git tracks the file, or would take it with the next `git add`.
+    Exposed {
+        /// The file, as printed.
+        shown: String,
+        /// Whether it is in the index already.
+        tracked: bool,
+    },
+    /// Another process holds the lock.
+    Locked {
+        /// Its process id, where known.
+        holder: Option<u32>,
+    },
+    /// The file can't be read, changed or written.
+    Failed {
+        /// The file, as printed.
+        shown: String,
+        /// What happened.
+        reason: String,
+    },
+}
+
+impl std::fmt::Display for StoreError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Exposed { shown, tracked: true } => write!(f, "`{shown}` is tracked by git, so no secret is written to it"),
+            Self::Exposed { shown, tracked: false } => {
+                write!(f, "`{shown}` is not ignored by git, so no secret is written to it")
+            }
+            Self::Locked { holder: Some(pid) } => {
+                write!(f, "another process ({pid}) has held the environment's lock for {} s", LOCK_WAIT.as_secs())
+            }
+            Self::Locked { holder: None } => {
+                write!(f, "another process has held the environment's lock for {} s", LOCK_WAIT.as_secs())
+            }
+            Self::Failed { shown, reason } => write!(f, "can't save to `{shown}`: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+impl Store {
+    /// The store of an environment.
+    #[must_use]
+    pub fn new(files: &Files) -> Self {
+        let stem = files.local.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        Self {
+            lock: files.local.with_file_name(format!(".{stem}.lock")),
+            local: files.local.clone(),
+            shown: files.local_shown.clone(),
+        }
+    }
+
+    /// The local file as printed.
+    #[must_use]
+    pub fn shown(&self) -> &str {
+        &self.shown
+    }
+
+    /// Makes the `.gitignore` beside the environment when there is none. Gives its path when it was made.
+    ///
+    /// # Errors
+    /// The file can't be made.
+    pub fn ensure_ignored(&self) -> Result<Option<PathBuf>, StoreError> {
+        let path = self.local.with_file_name(".gitignore");
+        match write::create_new(&path, IGNORED) {
+            Ok(()) => Ok(Some(path)),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// Keeps values under `stored:`. They are on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
+        match git::standing(&self.local) {
+            Standing::Outside | Standing::Ignored => {}
+            Standing::Unclear(reason) => return Err(self.failed(&format!("can't tell whether git tracks it: {reason}"))),
+            Standing::Tracked => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
+            Standing::NotIgnored => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
+        }
+        let _lock = Lock::acquire(&self.lock, LOCK_WAIT).map_err(|error| match error {
+            LockError::Held(holder) => StoreError::Locked { holder },
+            LockError::Io(error) => self.failed(&error),
+        })?;
+        // Read again under the lock: what a person or another run wrote meanwhile stays.
+        let old = match read_local(&self.local) {
+            Ok(local) => local.text,
+            Err(ReadError::NotFound) => String::new(),
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let changes: Vec<Change> = values.iter().map(change).collect();
+        let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
+        write::replace_checked(&self.local, new.as_bytes(), |written| {
+            let text = String::from_utf8(written.to_vec()).map_err(|error| error.to_string())?;
+            yaml::read(&self.shown, text, Privacy::Hidden).map(drop).map_err(|_| "what was written is no YAML".to_owned())
+        })
+        .map_err(|error| self.failed(&error))
+    }
+
+    fn failed(&self, reason: &dyn std::fmt::Display) -> StoreError {
+        StoreError::Failed { shown: self.shown.clone(), reason: reason.to_string() }
+    }
+
+    /// The folder of the local file.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.local.parent().unwrap_or(Path::new("."))
+    }
+}
+
+/// A stored secret whose name does not say so is marked, and so is a plain value whose name says the opposite.
+fn change(keep: &Keep<'_>) -> Change {
+    let named_secret = is_secret_name(keep.name) && !matches!(keep.value, Value::Number(_) | Value::Bool(_));
+    let tag = match (keep.secret, named_secret) {
+        (true, false) => Some("!secret"),
+        (false, true) => Some("!plain"),
+        _ => None,
+    };
+    Change { path: vec!["stored".to_owned(), keep.name.to_owned()], value: Some(keep.value.clone()), tag }
+}

@@ -6,13 +6,43 @@
 //! Builder --add--> Template (source, place, reads)      findings: what does not parse
 //!    └──compile──> Engine   (all templates, compiled)   Engine + Template + Values --render--> Value | text
 //! ```
+//!
+//! Inside: `lex` cuts the text into tokens, `reads` finds the paths and writes our filters around expressions (see there for
+//! why), `compiled` keeps the way back to the file's places, `fault` turns Tera's errors into ours.
 
+mod builder;
+mod calls;
+mod compiled;
+mod engine;
+mod fault;
+mod functions;
+mod lex;
+mod locate;
+mod name;
+mod names;
+mod reads;
+mod scalar;
+mod signal;
+mod tree;
+mod url;
+
+use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
 use crate::yaml::Node;
+use compiled::Compiled;
+
+pub use builder::Builder;
+pub use engine::Engine;
+pub use name::{RESERVED, is_name, name_problem};
+pub use tree::Tree;
+
+/// The largest output of a template, in bytes.
+const MAX_OUTPUT: usize = 8 * 1024 * 1024;
 
 /// What a template is for; it decides how expressions turn into text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +52,12 @@ pub enum Syntax {
     /// A URL: expressions are percent-encoded but at the very start and under `| safe`; in the authority they must be host or
     /// host:port.
     Url,
-    /// A value: a scalar that is exactly one `{{ expression }}` keeps the expression's type; a plain scalar its YAML type.
+    /// A value: a scalar that is exactly one `{{ expression }}` keeps the expression's type; a plain scalar its YAML type. A
+    /// number that JSON can't spell is a finding.
     Value,
+    /// The value of a variable: as [`Syntax::Value`], but a plain number that is not canonical (`1.10`, `01234`, `0x1F`) is
+    /// text.
+    Variable,
     /// A bare expression that is true or false; `{{ }}` around all of it is accepted.
     Condition,
 }
@@ -37,8 +71,32 @@ pub struct Template {
 #[derive(Debug)]
 struct Inner {
     place: Place,
-    source: String,
+    node: Node,
+    syntax: Syntax,
     reads: Vec<Read>,
+    body: Body,
+}
+
+/// How a template gets its value.
+#[derive(Debug)]
+enum Body {
+    /// Nothing to evaluate.
+    Literal(Value),
+    /// Exactly one path.
+    Path(Vec<String>, Range<usize>),
+    /// Text and paths.
+    Parts(Vec<Part>),
+    /// Exactly one expression, whose value Tera gives as JSON.
+    Expression(Compiled),
+    /// Anything else.
+    Text(Compiled),
+}
+
+/// A piece of a text that needs no Tera.
+#[derive(Debug)]
+enum Part {
+    Text(String),
+    Path { path: Vec<String>, at: Range<usize>, spot: Option<url::Spot> },
 }
 
 /// One reading of a variable.
@@ -48,7 +106,8 @@ pub struct Read {
     pub path: Vec<String>,
     /// Where the path stands.
     pub place: Place,
-    /// Whether the template tests this path itself (`is defined`, `is undefined`, `default`) where it reads it.
+    /// Whether the template tests this path (`is defined`, `is undefined`, `default`) where it reads it: itself, elsewhere in
+    /// the same expression, or in an `if` around it.
     pub guarded: bool,
     /// Whether the value itself is never needed, only whether there is one (`is defined`, `is undefined`).
     pub presence_only: bool,
@@ -80,6 +139,23 @@ pub enum Error {
     Failed(Box<Diagnostic>),
 }
 
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undefined { path, .. } => write!(f, "`{path}` has no value"),
+            Self::Failed(diagnostic) => f.write_str(&diagnostic.message),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<Diagnostic> for Error {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self::Failed(Box::new(diagnostic))
+    }
+}
+
 impl Template {
     /// Where the template stands.
     #[must_use]
@@ -90,77 +166,72 @@ impl Template {
     /// The text as written.
     #[must_use]
     pub fn source(&self) -> &str {
-        &self.inner.source
+        self.inner.node.scalar().map_or("", |scalar| scalar.text.as_str())
     }
 
-    /// What it reads.
+    /// What it reads, in the order of the text.
     #[must_use]
     pub fn reads(&self) -> &[Read] {
         &self.inner.reads
     }
 
-    /// The value of a template without expressions: the typed scalar (`Syntax::Value`) or its text.
+    /// What it was added as.
+    #[must_use]
+    pub fn syntax(&self) -> Syntax {
+        self.inner.syntax
+    }
+
+    /// The value of a template without expressions: the typed scalar (`Syntax::Value`) or its text; null where nothing stands.
     #[must_use]
     pub fn literal(&self) -> Option<&Value> {
-        None
+        match &self.inner.body {
+            Body::Literal(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A template that is a value.
+    fn plain(file: &Arc<SourceFile>, node: &Node, value: Value) -> Self {
+        Self::new(file, node, Syntax::Value, Body::Literal(value), &[])
+    }
+
+    fn new(file: &Arc<SourceFile>, node: &Node, syntax: Syntax, body: Body, paths: &[reads::Path]) -> Self {
+        let reads = paths
+            .iter()
+            .filter(|path| !path.local)
+            .map(|path| Read {
+                path: path.parts.clone(),
+                place: Place::new(file, locate::locate(file, node, path.at.clone())),
+                guarded: path.guarded,
+                presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.tested),
+            })
+            .collect();
+        Self { inner: Arc::new(Inner { place: Place::new(file, node.span), node: node.clone(), syntax, reads, body }) }
+    }
+
+    /// The place of a range of the source.
+    fn place_of(&self, range: Range<usize>) -> Place {
+        let file = &self.inner.place.file;
+        Place::new(file, locate::locate(file, &self.inner.node, range))
+    }
+
+    fn failed(&self, range: Range<usize>, message: &str) -> Error {
+        self.place_of(range).error(message).into()
+    }
+
+    /// The expression at `range` has a value that can't stand there; `problem` goes on behind its text.
+    fn unfit(&self, range: Range<usize>, problem: &str) -> Error {
+        let expression = self.source().get(range.clone()).unwrap_or_default().to_owned();
+        let shown = if self.inner.place.file.is_hidden() { "the expression".to_owned() } else { format!("`{expression}`") };
+        let finding = self.place_of(range).error(format!("{shown} {problem}"));
+        let finding = match problem.split_whitespace().nth(1) {
+            _ if !problem.ends_with("text is wanted") => finding,
+            Some("null") => finding.help("`{{ … or \"\" }}` gives empty text instead"),
+            _ => finding.help("`| json` writes it as JSON"),
+        };
+        finding.into()
     }
 }
 
-/// Collects templates and compiles them in one go.
-#[derive(Debug, Default)]
-pub struct Builder {}
-
-impl Builder {
-    /// Adds the template in the scalar `node` of `file`.
-    pub fn add(&mut self, file: &Arc<SourceFile>, node: &Node, syntax: Syntax) -> Template {
-        let _ = syntax;
-        Template { inner: Arc::new(Inner { place: Place::new(file, node.span), source: String::new(), reads: Vec::new() }) }
-    }
-
-    /// Adds a template that stands in no file (a value of the command line), shown under `name`.
-    pub fn add_text(&mut self, name: &str, text: &str, syntax: Syntax) -> Template {
-        let _ = (name, text, syntax);
-        todo!()
-    }
-
-    /// Compiles everything that was added.
-    ///
-    /// # Errors
-    /// Every template that does not parse, each at its place.
-    pub fn compile(self) -> Result<Engine, Vec<Diagnostic>> {
-        Ok(Engine {})
-    }
-}
-
-/// All templates of a run, compiled.
-#[derive(Debug)]
-pub struct Engine {}
-
-impl Engine {
-    /// Renders `template` to a value (for [`Syntax::Value`]; any other syntax gives its text).
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn value(&self, template: &Template, values: &dyn Values) -> Result<Value, Error> {
-        let _ = (template, values);
-        Ok(Value::Null)
-    }
-
-    /// Renders `template` to text.
-    ///
-    /// # Errors
-    /// See [`Error`]; a list or map where text is wanted is an error.
-    pub fn text(&self, template: &Template, values: &dyn Values) -> Result<String, Error> {
-        let _ = (template, values);
-        Ok(String::new())
-    }
-
-    /// Decides a [`Syntax::Condition`].
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub fn holds(&self, template: &Template, values: &dyn Values) -> Result<bool, Error> {
-        let _ = (template, values);
-        Ok(false)
-    }
-}
+#[cfg(test)]
+mod tests;

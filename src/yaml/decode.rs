@@ -66,18 +66,48 @@ impl Decoder {
         if let Some(tag) = &node.tag
             && !self.tags
         {
-            let finding = self
-                .place(tag.span)
-                .error(format!("the tag `{}` is not allowed here", tag.name))
-                .help("tags such as `!env` and `!secret` belong in an environment file");
+            let finding = self.place(tag.span).error(format!("the tag `{}` is not allowed here", tag.name)).help(
+                "tags such as `!env` and `!secret` belong in an environment file; text that starts with `!` must be quoted",
+            );
             self.report(finding);
         }
     }
 
     /// The fields of a map. Unknown keys are reported at once, before anything that is missing.
     pub fn fields<'n>(&mut self, node: &'n Node, what: &'static str, known: &'static [&'static str]) -> Option<Fields<'n>> {
+        self.open_fields(node, what, known, |_| false)
+    }
+
+    /// The fields of the top map of a file: keys that start with `x-` are free (a place for anchors).
+    pub fn top_fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &'static str,
+        known: &'static [&'static str],
+    ) -> Option<Fields<'n>> {
+        self.open_fields(node, what, known, |key| key.starts_with("x-"))
+    }
+
+    /// Reports the fields that a later version will know.
+    pub fn not_yet(&mut self, fields: &Fields<'_>, later: &[&str]) {
+        for entry in fields.entries().iter().filter(|entry| later.contains(&&*entry.key)) {
+            let finding = self
+                .place(entry.key_span)
+                .error(format!("this version of runner can't do `{}` yet", entry.key))
+                .help("take the key out to run the rest");
+            self.report(finding);
+        }
+    }
+
+    fn open_fields<'n>(
+        &mut self,
+        node: &'n Node,
+        what: &'static str,
+        known: &'static [&'static str],
+        free: fn(&str) -> bool,
+    ) -> Option<Fields<'n>> {
         let entries = self.map(node, what)?;
-        for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key) && !entry.key.starts_with("x-")) {
+        for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key) && !free(&entry.key)) {
             let label = match nearest(&entry.key, known.iter().copied()) {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => String::new(),

@@ -5,7 +5,16 @@
 
 mod decode;
 pub mod edit;
+mod hint;
+mod json;
+mod line;
+mod locate;
+mod mistake;
 mod read;
+#[cfg(test)]
+mod read_tests;
+mod scalar;
+mod tree;
 pub mod write;
 
 use std::sync::Arc;
@@ -13,7 +22,10 @@ use std::sync::Arc;
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
 
 pub use decode::{Decoder, Fields, parse_duration};
-pub use read::{Privacy, read};
+pub use json::{NotJson, to_json};
+pub use locate::locate;
+pub use read::{LARGEST, Privacy, read};
+pub use scalar::{is_canonical_number, plain_value};
 
 /// A file that was read.
 #[derive(Debug, Clone)]

@@ -1,6 +1,14 @@
 //! Text to values with places.
-use super::Document;
-use crate::diagnostic::Diagnostic;
+
+use std::sync::Arc;
+
+use super::mistake::Mistake;
+use super::tree::{Merges, build};
+use super::{Document, hint};
+use crate::diagnostic::{Diagnostic, Hidden, SourceFile, Span};
+
+/// The largest file that is read, in bytes.
+pub const LARGEST: usize = 16 << 20;
 
 /// How much of a file its diagnostics may show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +26,37 @@ pub enum Privacy {
 /// # Errors
 /// Everything that is wrong with the file as YAML, each finding at its place.
 pub fn read(name: &str, text: String, privacy: Privacy) -> Result<Document, Vec<Diagnostic>> {
-    let _ = (name, text, privacy);
-    Err(vec![])
+    if text.len() > LARGEST {
+        let message = format!("`{name}` is larger than {} MiB", LARGEST >> 20);
+        return Err(vec![Diagnostic::error(message).help("rows of data can stand in a csv or jsonl file")]);
+    }
+    let tree = build(&text, Merges::Resolved);
+    let hidden = match privacy {
+        Privacy::Open => Hidden::Nothing,
+        Privacy::Hidden => Hidden::All,
+        // Without a whole tree nobody knows where the tagged values end.
+        Privacy::HideTagged if tree.cut && hint::has_tag(&text) => Hidden::All,
+        Privacy::HideTagged => Hidden::Ranges(joined(tree.tagged)),
+    };
+    let file = Arc::new(SourceFile::new(name, text, hidden));
+    if tree.mistakes.is_empty() {
+        let warnings = tree.warnings.into_iter().map(|mistake| mistake.warning(&file)).collect();
+        return Ok(Document { file, root: tree.root, warnings });
+    }
+    let mut mistakes = tree.mistakes;
+    mistakes.sort_by_key(|mistake: &Mistake| mistake.span.start);
+    Err(mistakes.into_iter().map(|mistake| mistake.error(&file)).collect())
+}
+
+/// Ranges in order, those that touch made one, so that a file full of tags stays cheap to ask about.
+fn joined(mut ranges: Vec<Span>) -> Vec<Span> {
+    ranges.sort_by_key(|range| range.start);
+    let mut joined: Vec<Span> = Vec::with_capacity(ranges.len());
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
 }

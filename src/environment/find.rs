@@ -1,0 +1,64 @@
+//! `--env NAME`: which file it means.
+
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::{Diagnostic, nearest};
+
+/// The file that `--env name` means for a collection in `folder`: a path, or `environments/NAME.yaml` in that folder or the
+/// nearest above it, up to `root`.
+///
+/// # Errors
+/// There is none; the message lists what exists and suggests the nearest.
+pub fn find(name: &str, folder: &Path, root: &Path, working_folder: &Path) -> Result<PathBuf, Diagnostic> {
+    if name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml") {
+        let path = working_folder.join(name);
+        return if path.is_file() { Ok(path) } else { Err(Diagnostic::error(format!("there is no environment file `{name}`"))) };
+    }
+    let folders = folders(folder, root);
+    for folder in &folders {
+        for ending in ["yaml", "yml"] {
+            let path = folder.join(format!("{name}.{ending}"));
+            if path.is_file() {
+                return Ok(path);
+            }
+        }
+    }
+    let names = available(folder, root);
+    let mut finding = Diagnostic::error(format!("unknown environment `{name}`"));
+    if let Some(near) = nearest(name, names.iter().map(String::as_str)) {
+        finding = finding.help(format!("did you mean `{near}`?"));
+    }
+    Err(if names.is_empty() {
+        finding.help(format!("no `environments` folder was found at or above `{}`", folder.display()))
+    } else {
+        finding.help(format!("environments: {}", names.join(", ")))
+    })
+}
+
+/// The names of all environments that a collection in `folder` can use, sorted.
+#[must_use]
+pub fn available(folder: &Path, root: &Path) -> Vec<String> {
+    let mut names: Vec<String> = folders(folder, root)
+        .iter()
+        .filter_map(|folder| std::fs::read_dir(folder).ok())
+        .flat_map(|entries| entries.flatten())
+        .filter_map(|entry| {
+            let name = entry.file_name().into_string().ok()?;
+            let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))?;
+            (!stem.contains(".local") && !stem.starts_with('.')).then(|| stem.to_owned())
+        })
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+/// The `environments` folders at or above `folder`, nearest first, none above `root`.
+fn folders(folder: &Path, root: &Path) -> Vec<PathBuf> {
+    folder
+        .ancestors()
+        .take_while(|ancestor| ancestor.starts_with(root))
+        .map(|ancestor| ancestor.join("environments"))
+        .filter(|candidate| candidate.is_dir())
+        .collect()
+}

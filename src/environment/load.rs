@@ -1,0 +1,255 @@
+//! Loads an environment: its bases, itself, the local file, the command line.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::diagnostic::{Diagnostic, Place};
+use crate::files::git::{self, Standing};
+use crate::files::read::{ReadError, read_local, read_text};
+use crate::files::root::Root;
+use crate::mask::Masker;
+use crate::secret::Secret;
+use crate::template::Builder;
+use crate::yaml::{self, Privacy};
+
+use super::decode::{self, Part};
+use super::model::{Content, Declaration, Environment, Files, Layer, Variable};
+
+/// The deepest chain of `extends`.
+const DEEPEST: usize = 16;
+
+/// A value that came with the command line or with `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
+#[derive(Debug, Clone)]
+pub struct Given {
+    /// The variable.
+    pub name: String,
+    /// Its value, read like a plain scalar; a secret stays text.
+    pub value: Value,
+    /// Whether it came as a secret.
+    pub secret: bool,
+}
+
+/// An environment with what is worth saying about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The environment.
+    pub environment: Environment,
+    /// Warnings and, when a file has mistakes, errors.
+    pub findings: Vec<Diagnostic>,
+}
+
+/// The environment of a run without `--env`: only what the command line gives.
+#[must_use]
+pub fn without_file(given: &[Given]) -> Environment {
+    let mut environment = Environment {
+        name: String::new(),
+        files: None,
+        sandbox: None,
+        variables: Vec::new(),
+        auth: Vec::new(),
+        hosts: Vec::new(),
+        tls: None,
+        proxy: None,
+        stored: Vec::new(),
+    };
+    add_given(&mut environment, given);
+    environment
+}
+
+/// Loads the environment at `path`. Secrets of the local file are known to `masker` before anything about it is said.
+///
+/// # Errors
+/// A file can't be read, or is no YAML at all.
+pub fn load(
+    path: &Path,
+    working_folder: &Path,
+    root: &Root,
+    given: &[Given],
+    templates: &mut Builder,
+    masker: &Masker,
+) -> Result<Loaded, Vec<Diagnostic>> {
+    let shown = |path: &Path| path.strip_prefix(working_folder).unwrap_or(path).display().to_string();
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    let local = path.with_file_name(format!("{stem}.local.yaml"));
+    let files = Files {
+        shared: path.to_owned(),
+        shared_shown: shown(path),
+        local_shown: shown(&local),
+        local,
+    };
+    let mut environment = without_file(&[]);
+    environment.name = stem;
+    let mut loader = Loader { root, templates, shown: &shown, environment, findings: Vec::new(), chain: Vec::new() };
+    loader.shared(path, None)?;
+    loader.local(&files, masker)?;
+    let Loader { mut environment, findings, .. } = loader;
+    environment.files = Some(files);
+    add_given(&mut environment, given);
+    Ok(Loaded { environment, findings })
+}
+
+struct Loader<'a> {
+    root: &'a Root,
+    templates: &'a mut Builder,
+    shown: &'a dyn Fn(&Path) -> String,
+    environment: Environment,
+    findings: Vec<Diagnostic>,
+    /// The files that are being read, outermost first.
+    chain: Vec<PathBuf>,
+}
+
+impl Loader<'_> {
+    /// Reads a shared file after its bases, so that it overrides them.
+    fn shared(&mut self, path: &Path, named_at: Option<&Place>) -> Result<(), Vec<Diagnostic>> {
+        let name = (self.shown)(path);
+        let identity = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let at = |finding: Diagnostic| match named_at {
+            Some(place) => finding.at(place.clone()),
+            None => finding,
+        };
+        if self.chain.contains(&identity) {
+            let chain: Vec<String> = self.chain.iter().chain([&identity]).map(|path| (self.shown)(path)).collect();
+            return Err(vec![at(Diagnostic::error("environments extend one another in a circle")).help(chain.join(" → "))]);
+        }
+        if self.chain.len() >= DEEPEST {
+            return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
+        }
+        let text = read_text(path)
+            .map_err(|error| vec![at(Diagnostic::error(format!("can't read the environment `{name}`: {error}")))])?;
+        let document = yaml::read(&name, text, Privacy::HideTagged)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
+        self.findings.extend(document.warnings.into_iter().chain(findings));
+        self.chain.push(identity);
+        for (base, place) in &part.extends {
+            let target = folder.join(base);
+            if !self.root.contains(&target) {
+                self.findings.push(
+                    place
+                        .error(format!("`extends: {base}` leads out of the project"))
+                        .label(format!("the project root is `{}`", self.root.path().display()))
+                        .refusal(),
+                );
+                continue;
+            }
+            self.shared(&target, Some(place))?;
+        }
+        self.chain.pop();
+        self.merge(part);
+        Ok(())
+    }
+
+    /// Reads the local file, if there is one.
+    fn local(&mut self, files: &Files, masker: &Masker) -> Result<(), Vec<Diagnostic>> {
+        let name = &files.local_shown;
+        let local = match read_local(&files.local) {
+            Ok(local) => local,
+            Err(ReadError::NotFound) => return Ok(()),
+            Err(error) => {
+                let finding = Diagnostic::error(format!("can't read the local file `{name}`: {error}"));
+                return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
+            }
+        };
+        if git::standing(&files.local) == Standing::Tracked {
+            return Err(vec![
+                Diagnostic::error(format!("`{name}` holds secrets and is tracked by git"))
+                    .help(format!("take it out of the index: git rm --cached {name}"))
+                    .help("and change the secrets where they come from if it was ever pushed")
+                    .refusal(),
+            ]);
+        }
+        if local.is_loose() {
+            self.findings.push(
+                Diagnostic::warning(format!("`{name}` can be read by others on this machine"))
+                    .help(format!("chmod 600 {name} (the next save does it)")),
+            );
+        }
+        let document = yaml::read(name, local.text, Privacy::Hidden)?;
+        let folder = files.local.parent().unwrap_or(Path::new("."));
+        let (part, findings) = decode::file(&document, folder, Layer::Local, self.templates);
+        for (_, declaration) in &part.variables {
+            learn_literals(declaration, masker);
+        }
+        for stored in part.stored.iter().filter(|stored| stored.secret) {
+            learn_value(&stored.value, masker);
+        }
+        if let Some(tokens) = document.root.as_ref().and_then(|root| root.get("tokens")) {
+            learn_node(tokens, masker);
+        }
+        self.findings.extend(document.warnings.into_iter().chain(findings));
+        self.merge(part);
+        Ok(())
+    }
+
+    /// Lays a part over what was read before: variables and definitions by name, hosts join, the rest replaces.
+    fn merge(&mut self, part: Part) {
+        let environment = &mut self.environment;
+        for (name, declaration) in part.variables {
+            declare(environment, name, declaration);
+        }
+        for definition in part.auth {
+            environment.auth.retain(|old| old.name != definition.name);
+            environment.auth.push(definition);
+        }
+        environment.hosts.extend(part.hosts);
+        environment.stored.extend(part.stored);
+        environment.sandbox = part.sandbox.or(environment.sandbox.take());
+        environment.tls = part.tls.or(environment.tls.take());
+        environment.proxy = part.proxy.or(environment.proxy.take());
+    }
+}
+
+fn declare(environment: &mut Environment, name: String, declaration: Declaration) {
+    match environment.variables.iter_mut().find(|variable| variable.name == name) {
+        Some(variable) => variable.declarations.push(declaration),
+        None => environment.variables.push(Variable { name, declarations: vec![declaration] }),
+    }
+}
+
+fn add_given(environment: &mut Environment, given: &[Given]) {
+    for given in given {
+        let content = Content::Literal { value: given.value.clone(), secret: given.secret };
+        declare(environment, given.name.clone(), Declaration { layer: Layer::CommandLine, place: None, content });
+    }
+}
+
+/// Makes the literal texts of a local variable known as secrets, whether or not a run reads it.
+fn learn_literals(declaration: &Declaration, masker: &Masker) {
+    let Content::Tree { tree, secret } = &declaration.content else { return };
+    if *secret == Some(false) {
+        return;
+    }
+    for value in tree.templates().filter_map(|template| template.literal()) {
+        if let Value::String(text) = value
+            && (*secret == Some(true) || !super::values::is_plain_url(text))
+        {
+            masker.learn(&Secret::new(text.as_str()));
+        }
+    }
+}
+
+/// Makes every text below `value` known as a secret.
+pub(super) fn learn_value(value: &Value, masker: &Masker) {
+    match value {
+        Value::String(text) => {
+            masker.learn(&Secret::new(text.as_str()));
+        }
+        Value::Array(items) => items.iter().for_each(|item| learn_value(item, masker)),
+        Value::Object(members) => members.values().for_each(|member| learn_value(member, masker)),
+        _ => {}
+    }
+}
+
+/// Makes the secret members of managed tokens known.
+fn learn_node(tokens: &yaml::Node, masker: &Masker) {
+    for login in tokens.entries().unwrap_or_default() {
+        for member in login.value.entries().unwrap_or_default() {
+            if crate::mask::is_secret_name(&member.key)
+                && let Some(scalar) = member.value.scalar()
+            {
+                masker.learn(&Secret::new(scalar.text.as_str()));
+            }
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What an environment says, as data.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::auth::Definition;
+use crate::diagnostic::Place;
+use crate::template::{Template, Tree};
+
+/// A loaded environment: all layers of one name.
+#[derive(Debug)]
+pub struct Environment {
+    /// Its name: `dev` for `environments/dev.yaml`; empty when a run has no environment.
+    pub name: String,
+    /// Its files; `None` when a run has no environment.
+    pub files: Option<Files>,
+    /// `sandbox:`: the embedded server that runs for the run.
+    pub sandbox: Option<SandboxChoice>,
+    /// Every variable with its declarations.
+    pub variables: Vec<Variable>,
+    /// `auth:`: named ways to authorise; the nearest layer's definition of a name.
+    pub auth: Vec<Definition>,
+    /// `hosts:` of all layers, as written.
+    pub hosts: Vec<(String, Place)>,
+    /// `tls:` of the nearest layer that has one.
+    pub tls: Option<Tls>,
+    /// `proxy:` of the nearest layer that has one.
+    pub proxy: Option<(String, Place)>,
+    /// Values that an earlier run stored.
+    pub stored: Vec<Stored>,
+}
+
+/// The files of an environment.
+#[derive(Debug, Clone)]
+pub struct Files {
+    /// The shared file.
+    pub shared: PathBuf,
+    /// The shared file as it is printed.
+    pub shared_shown: String,
+    /// This person's file beside it; it may not exist.
+    pub local: PathBuf,
+    /// The local file as it is printed.
+    pub local_shown: String,
+}
+
+/// Which embedded server a run starts.
+#[derive(Debug, Clone)]
+pub struct SandboxChoice {
+    /// Where it is chosen.
+    pub place: Place,
+}
+
+/// A variable and everything that declares it.
+#[derive(Debug, Clone)]
+pub struct Variable {
+    /// Its name.
+    pub name: String,
+    /// Its declarations, lowest precedence first.
+    pub declarations: Vec<Declaration>,
+}
+
+/// One layer's word on a variable.
+#[derive(Debug, Clone)]
+pub struct Declaration {
+    /// The layer.
+    pub layer: Layer,
+    /// Where it stands; a value of the command line has no place.
+    pub place: Option<Place>,
+    /// What it says.
+    pub content: Content,
+}
+
+/// The layers of an environment, lowest precedence first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// A file under `extends`, or the environment file itself.
+    Shared,
+    /// The local file.
+    Local,
+    /// `--var`, `--secret`, `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
+    CommandLine,
+}
+
+/// What a declaration says.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A value with templates in it.
+    Tree {
+        /// The value.
+        tree: Tree<Template>,
+        /// `!secret` in a local file makes it a secret, `!plain` says that it is none.
+        secret: Option<bool>,
+    },
+    /// A value of the command line: never a template.
+    Literal {
+        /// The value.
+        value: Value,
+        /// Whether it came as a secret.
+        secret: bool,
+    },
+    /// No value: it must be set elsewhere.
+    Unset,
+    /// `!secret` without a value: a secret that must be set elsewhere.
+    SecretUnset,
+    /// `!env NAME`.
+    ProcessVariable(String),
+    /// `!file PATH`, made absolute.
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The path as written.
+        written: String,
+        /// Whether it must lie below the project root.
+        confined: bool,
+    },
+    /// `!prompt TEXT`.
+    Prompt(String),
+}
+
+impl Content {
+    /// Whether the declaration by itself says that the variable is a secret.
+    #[must_use]
+    pub fn is_secret(&self) -> bool {
+        match self {
+            Self::Tree { secret, .. } => *secret == Some(true),
+            Self::Literal { secret, .. } => *secret,
+            Self::Unset => false,
+            Self::SecretUnset | Self::ProcessVariable(_) | Self::File { .. } | Self::Prompt(_) => true,
+        }
+    }
+}
+
+/// `tls:` of an environment; paths are absolute.
+#[derive(Debug, Clone, Default)]
+pub struct Tls {
+    /// Further roots to trust, PEM.
+    pub ca: Option<PathBuf>,
+    /// The client's certificate, PEM.
+    pub cert: Option<PathBuf>,
+    /// The client's key, PEM.
+    pub key: Option<PathBuf>,
+    /// Whether certificates are not checked.
+    pub insecure: bool,
+}
+
+/// A value that an earlier run stored.
+#[derive(Debug, Clone)]
+pub struct Stored {
+    /// Its name.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+    /// Whether it is a secret.
+    pub secret: bool,
+}
+
+impl Environment {
+    /// The variable called `name`.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<&Variable> {
+        self.variables.iter().find(|variable| variable.name == name)
+    }
+
+    /// Whether a file of the environment itself gives `name` a value (the command line does not count).
+    #[must_use]
+    pub fn gives(&self, name: &str) -> Option<&Declaration> {
+        self.variable(name)?.declarations.iter().rev().find(|declaration| {
+            declaration.layer != Layer::CommandLine && !matches!(declaration.content, Content::Unset | Content::SecretUnset)
+        })
+    }
+
+    /// The stored value called `name`.
+    #[must_use]
+    pub fn stored_value(&self, name: &str) -> Option<&Stored> {
+        self.stored.iter().find(|stored| stored.name == name)
+    }
+
+    /// The definition called `name`.
+    #[must_use]
+    pub fn definition(&self, name: &str) -> Option<&Definition> {
+        self.auth.iter().find(|definition| definition.name == name)
+    }
+}

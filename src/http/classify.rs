@@ -1,0 +1,182 @@
+//! From the HTTP library's errors to ours.
+//!
+//! The library wraps errors several times and its own texts say little (`error sending request`). What happened stands in the
+//! links of the chain, so each link is asked what it is; the library's texts, which may hold the URL, are not shown.
+
+use std::error::Error as StdError;
+use std::io;
+use std::iter::successors;
+use std::time::Duration;
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+use super::body::ReadFailed;
+use super::connect::LookupFailed;
+use super::error::{Error, Phase, TlsReason};
+
+/// More links than any honest chain has.
+const MAX_LINKS: usize = 32;
+
+/// What is known about a request when it fails.
+pub(super) struct Circumstances<'a> {
+    /// The host of the URL.
+    pub(super) host: &'a str,
+    /// Its effective port.
+    pub(super) port: u16,
+    /// Whether the URL is http.
+    pub(super) plain: bool,
+    /// Host and port of the proxy that is used.
+    pub(super) proxy: Option<(String, u16)>,
+    /// Whether a TLS handshake was begun.
+    pub(super) began_tls: bool,
+    /// The limit for connecting.
+    pub(super) connect_timeout: Duration,
+    /// The limit for headers.
+    pub(super) max_headers: usize,
+}
+
+/// Every error of the chain, the outermost first. `io::Error` hides the error that it wraps from `source`.
+fn links<'a>(outermost: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    successors(Some(outermost), |link| inner(*link)).take(MAX_LINKS)
+}
+
+fn inner<'a>(link: &'a (dyn StdError + 'static)) -> Option<&'a (dyn StdError + 'static)> {
+    match link.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => link.source(),
+    }
+}
+
+fn find<'a, E: StdError + 'static>(outermost: &'a (dyn StdError + 'static)) -> Option<&'a E> {
+    links(outermost).find_map(|link| link.downcast_ref::<E>())
+}
+
+/// The I/O error that says most: libraries wrap one in another of the kind `Other`.
+fn find_io<'a>(outermost: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    let all = links(outermost).filter_map(|link| link.downcast_ref::<io::Error>());
+    all.filter(|error| error.kind() != io::ErrorKind::Other).last()
+}
+
+/// Whether the connection was closed under the request, as happens when a server drops an idle connection at the moment in
+/// which it is used again.
+pub(super) fn connection_was_lost(error: &reqwest::Error) -> bool {
+    if error.is_connect() || find::<ReadFailed>(error).is_some() {
+        return false;
+    }
+    find::<hyper::Error>(error).is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled())
+        || find_io(error).is_some_and(|error| is_cut(error.kind()))
+}
+
+/// An error before the head of the answer.
+pub(super) fn before_answer(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
+    if let Some(failed) = find::<ReadFailed>(error) {
+        return Error::BodyFile { reason: failed.to_string() };
+    }
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Error::Tls { host: at.host.to_owned(), reason: tls_reason(tls) };
+    }
+    if error.is_connect() {
+        return connecting(error, at);
+    }
+    if connection_was_lost(error) {
+        return Error::NoAnswer { host: at.host.to_owned(), port: at.port };
+    }
+    if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
+        return Error::HeadersTooLarge { limit: at.max_headers };
+    }
+    if error.is_builder() {
+        return Error::InvalidUrl { reason: "it can't be written in a request line" };
+    }
+    let reason = match find::<hyper::Error>(error) {
+        Some(error) if error.is_parse_version_h2() => "it is HTTP/2 without TLS".to_owned(),
+        Some(error) if error.is_parse() => "its head can't be read as HTTP".to_owned(),
+        _ => innermost(error),
+    };
+    Error::Protocol { reason, plain: at.plain }
+}
+
+/// An error while the body of the answer is read.
+pub(super) fn in_body(error: &reqwest::Error, at: &Circumstances<'_>, received: u64, expected: Option<u64>) -> Error {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return Error::Tls { host: at.host.to_owned(), reason: tls_reason(tls) };
+    }
+    let malformed = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
+    if find_io(error).is_some_and(malformed) {
+        return Error::Protocol { reason: "a chunk of the body has no readable length".to_owned(), plain: at.plain };
+    }
+    Error::CutOff { received, expected }
+}
+
+fn connecting(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
+    if let Some(failed) = find::<LookupFailed>(error) {
+        return Error::Dns { host: failed.host.clone(), reason: failed.reason.clone() };
+    }
+    if error.is_timeout() {
+        return Error::Timeout { phase: Phase::Connect, limit: at.connect_timeout };
+    }
+    let io = find_io(error);
+    if at.began_tls && io.is_some_and(|error| is_cut(error.kind())) {
+        return Error::Tls { host: at.host.to_owned(), reason: TlsReason::Closed };
+    }
+    let reason = io.map_or_else(|| innermost(error), io_reason);
+    match &at.proxy {
+        Some((host, port)) => Error::Proxy { host: host.clone(), port: *port, reason },
+        None => Error::Connect { host: at.host.to_owned(), port: at.port, reason },
+    }
+}
+
+fn is_cut(kind: io::ErrorKind) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    matches!(kind, BrokenPipe | ConnectionAborted | ConnectionReset | NotConnected | UnexpectedEof)
+}
+
+/// The kind of an I/O error in plain words; for kinds that the standard library has no words for, the system's.
+fn io_reason(error: &io::Error) -> String {
+    if error.raw_os_error().is_some() && error.kind().to_string() == "uncategorized error" {
+        return error.to_string().to_lowercase();
+    }
+    error.kind().to_string()
+}
+
+/// The text of the last link, which is the most precise and, unlike the outer ones, never names the URL.
+fn innermost(error: &reqwest::Error) -> String {
+    let text = links(error).skip(1).last().map(ToString::to_string).unwrap_or_default();
+    let text = text.strip_prefix("tunnel error: ").unwrap_or(&text);
+    let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+    if clean.is_empty() { "unknown error".to_owned() } else { clean }
+}
+
+fn tls_reason(error: &rustls::Error) -> TlsReason {
+    let seconds = |time: &rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).ok();
+    match error {
+        rustls::Error::InvalidCertificate(certificate) => match certificate {
+            CertificateError::Expired => TlsReason::Expired { since: None },
+            CertificateError::ExpiredContext { not_after, .. } => TlsReason::Expired { since: seconds(not_after) },
+            CertificateError::NotValidYet => TlsReason::NotYetValid { from: None },
+            CertificateError::NotValidYetContext { not_before, .. } => TlsReason::NotYetValid { from: seconds(not_before) },
+            CertificateError::NotValidForName => TlsReason::WrongHost { names: Vec::new() },
+            CertificateError::NotValidForNameContext { presented, .. } => {
+                TlsReason::WrongHost { names: presented.iter().map(|name| host_in(name)).collect() }
+            }
+            CertificateError::UnknownIssuer => TlsReason::UnknownIssuer,
+            CertificateError::Revoked => TlsReason::Revoked,
+            other => TlsReason::Other(format!("its certificate can't be trusted: {other}")),
+        },
+        rustls::Error::General(text) if text.starts_with("No CA certificates") => TlsReason::NoRoots,
+        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => TlsReason::NotTls,
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => TlsReason::ClientCertificate,
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion) => {
+            TlsReason::Other("it speaks neither TLS 1.2 nor TLS 1.3".to_owned())
+        }
+        rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => {
+            TlsReason::Other("it does not know the host of this name".to_owned())
+        }
+        other => TlsReason::Other(other.to_string().chars().filter(|c| !c.is_control()).take(200).collect()),
+    }
+}
+
+/// The library writes names as `DnsName("a.test")`; only what stands in the quotes is of interest, and it is a stranger's text.
+fn host_in(presented: &str) -> String {
+    let inner = presented.split('"').nth(1).unwrap_or(presented);
+    inner.chars().filter(|c| !c.is_control()).take(100).collect()
+}

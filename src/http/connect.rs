@@ -1,0 +1,244 @@
+//! Names to addresses, and when each step of a new connection happened.
+//!
+//! reqwest polls the connector inside the task of the request that asked for it, so a task-local value ties the marks to that
+//! request. A connection that is finished in the background, because an idle one became free first, leaves no marks; its
+//! request was served by a reused connection and rightly has none.
+
+use std::fmt;
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::NamedGroup;
+use rustls::client::{ClientSessionMemoryCache, ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
+use rustls::pki_types::ServerName;
+use tower_layer::Layer;
+use tower_service::Service;
+
+tokio::task_local! {
+    static MARKS: Marks;
+}
+
+/// When the steps of one request happened.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Marks(Arc<Mutex<Steps>>);
+
+/// The steps, each none until it happened.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Steps {
+    connect_start: Option<Instant>,
+    dns: Option<Duration>,
+    dns_end: Option<Instant>,
+    tls_start: Option<Instant>,
+    connect_end: Option<Instant>,
+    /// Bytes of the body that came, and how many were announced; none until the head has come.
+    pub(super) body: Option<(u64, Option<u64>)>,
+}
+
+impl Marks {
+    /// The steps as they stand.
+    pub(super) fn steps(&self) -> Steps {
+        *self.lock()
+    }
+
+    /// Changes the steps.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Steps)) {
+        change(&mut self.lock());
+    }
+
+    /// Runs `work` so that connections that it opens leave their marks here.
+    pub(super) async fn scope<F: Future>(&self, work: F) -> F::Output {
+        MARKS.scope(self.clone(), work).await
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Steps> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Steps {
+    /// Whether a new connection was begun.
+    pub(super) fn began_to_connect(&self) -> bool {
+        self.connect_start.is_some()
+    }
+
+    /// Whether a new connection was begun and is not ready yet.
+    pub(super) fn is_connecting(&self) -> bool {
+        self.connect_start.is_some() && self.connect_end.is_none()
+    }
+
+    /// Whether the TCP connection stands and TLS began.
+    pub(super) fn began_tls(&self) -> bool {
+        self.tls_start.is_some()
+    }
+
+    /// DNS, TCP and TLS time of a connection that was opened for this request.
+    pub(super) fn durations(&self) -> (Option<Duration>, Option<Duration>, Option<Duration>) {
+        let (Some(start), Some(end)) = (self.connect_start, self.connect_end) else { return (None, None, None) };
+        let tcp_start = self.dns_end.unwrap_or(start);
+        let tcp_end = self.tls_start.unwrap_or(end);
+        let tls = self.tls_start.map(|tls_start| end.saturating_duration_since(tls_start));
+        (self.dns, Some(tcp_end.saturating_duration_since(tcp_start)), tls)
+    }
+}
+
+fn mark(change: impl FnOnce(&mut Steps)) {
+    // Outside of a request there is nothing to mark.
+    let _ = MARKS.try_with(|marks| marks.note(change));
+}
+
+/// Why a name has no address.
+#[derive(Debug)]
+pub(super) struct LookupFailed {
+    pub(super) host: String,
+    pub(super) reason: String,
+}
+
+impl fmt::Display for LookupFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for LookupFailed {}
+
+/// Looks names up: those that the person fixed, then `localhost`, then the operating system.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Resolver {
+    fixed: Arc<Vec<(String, IpAddr)>>,
+}
+
+impl Resolver {
+    pub(super) fn new(fixed: Vec<(String, IpAddr)>) -> Self {
+        let lower = fixed.into_iter().map(|(host, address)| (host.to_ascii_lowercase(), address));
+        Self { fixed: Arc::new(lower.collect()) }
+    }
+
+    fn known(&self, host: &str) -> Vec<SocketAddr> {
+        let fixed: Vec<SocketAddr> =
+            self.fixed.iter().filter(|(known, _)| known == host).map(|(_, ip)| SocketAddr::new(*ip, 0)).collect();
+        let host = host.strip_suffix('.').unwrap_or(host);
+        // These names are this machine, whatever a name server says (RFC 6761 §6.3): http is trusted there.
+        if fixed.is_empty() && (host == "localhost" || host.ends_with(".localhost")) {
+            return [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, 0)).to_vec();
+        }
+        fixed
+    }
+}
+
+impl Resolve for Resolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_ascii_lowercase();
+        let known = self.known(&host);
+        Box::pin(async move {
+            let start = Instant::now();
+            let found = if known.is_empty() { look_up(&host).await } else { Ok(known) };
+            let end = Instant::now();
+            mark(|steps| {
+                steps.dns = Some(end.saturating_duration_since(start));
+                steps.dns_end = Some(end);
+            });
+            Ok(Box::new(found?.into_iter()) as Addrs)
+        })
+    }
+}
+
+async fn look_up(host: &str) -> Result<Vec<SocketAddr>, LookupFailed> {
+    let failed = |reason: &str| LookupFailed { host: host.to_owned(), reason: reason.to_owned() };
+    match tokio::net::lookup_host((host, 0)).await {
+        Ok(found) => {
+            let found: Vec<SocketAddr> = found.collect();
+            if found.is_empty() { Err(failed("it has no address")) } else { Ok(found) }
+        }
+        Err(error) => {
+            let text = error.to_string();
+            let reason = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+            Err(failed(&reason.to_lowercase()))
+        }
+    }
+}
+
+/// Marks when a connection is begun and when it is ready.
+#[derive(Debug, Clone)]
+pub(super) struct MarkConnect;
+
+impl<S> Layer<S> for MarkConnect {
+    type Service = MarkedConnect<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        MarkedConnect(inner)
+    }
+}
+
+/// A connector that leaves marks.
+#[derive(Debug, Clone)]
+pub(super) struct MarkedConnect<S>(S);
+
+impl<S, Target> Service<Target> for MarkedConnect<S>
+where
+    S: Service<Target>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(context)
+    }
+
+    fn call(&mut self, target: Target) -> Self::Future {
+        let connecting = self.0.call(target);
+        Box::pin(async move {
+            mark(|steps| steps.connect_start = Some(Instant::now()));
+            let connected = connecting.await?;
+            mark(|steps| steps.connect_end = Some(Instant::now()));
+            Ok(connected)
+        })
+    }
+}
+
+/// The usual store of TLS sessions; asking it for a key exchange hint is the first thing that a handshake does.
+#[derive(Debug)]
+pub(super) struct MarkingSessions(ClientSessionMemoryCache);
+
+impl MarkingSessions {
+    pub(super) fn new(inner: ClientSessionMemoryCache) -> Self {
+        Self(inner)
+    }
+}
+
+impl ClientSessionStore for MarkingSessions {
+    fn set_kx_hint(&self, server: ServerName<'static>, group: NamedGroup) {
+        self.0.set_kx_hint(server, group);
+    }
+
+    fn kx_hint(&self, server: &ServerName<'_>) -> Option<NamedGroup> {
+        mark(|steps| steps.tls_start = Some(Instant::now()));
+        self.0.kx_hint(server)
+    }
+
+    fn set_tls12_session(&self, server: ServerName<'static>, value: Tls12ClientSessionValue) {
+        self.0.set_tls12_session(server, value);
+    }
+
+    fn tls12_session(&self, server: &ServerName<'_>) -> Option<Tls12ClientSessionValue> {
+        self.0.tls12_session(server)
+    }
+
+    fn remove_tls12_session(&self, server: &ServerName<'static>) {
+        self.0.remove_tls12_session(server);
+    }
+
+    fn insert_tls13_ticket(&self, server: ServerName<'static>, value: Tls13ClientSessionValue) {
+        self.0.insert_tls13_ticket(server, value);
+    }
+
+    fn take_tls13_ticket(&self, server: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
+        self.0.take_tls13_ticket(server)
+    }
+}

@@ -1,0 +1,207 @@
+//! Loads collections, what they need, and the environment; compiles every template in one go.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::collection::{self, Collection};
+use crate::diagnostic::{Diagnostic, Severity};
+use crate::environment::{self, Environment, Given};
+use crate::files::root::Root;
+use crate::mask::Masker;
+use crate::template::Builder;
+
+use super::{Plan, Unit};
+
+/// What a plan is built from.
+#[derive(Debug)]
+pub struct Inputs<'i> {
+    /// Collection files and folders, as typed.
+    pub paths: &'i [PathBuf],
+    /// `--env`.
+    pub environment: Option<&'i str>,
+    /// `--root`.
+    pub root: Option<&'i Path>,
+    /// Values of the command line.
+    pub given: &'i [Given],
+    /// The working folder.
+    pub folder: &'i Path,
+    /// Secrets become known here as files are read.
+    pub masker: &'i Masker,
+}
+
+/// Loads and compiles; the result still has to pass [`super::validate`].
+///
+/// # Errors
+/// Every mistake of every file that could be found.
+pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Diagnostic>> {
+    let mut loader =
+        Loader { inputs, templates: Builder::new(clock), units: Vec::new(), keys: Vec::new(), findings: Vec::new() };
+    for path in inputs.paths {
+        loader.named(path);
+    }
+    let first_folder = loader.units.first().map(|unit| parent(&unit.collection.path).to_owned());
+    let folder = first_folder.unwrap_or_else(|| inputs.folder.to_owned());
+    let root = match Root::find(&folder, inputs.root) {
+        Ok(root) => root,
+        Err(error) => {
+            let folder = inputs.root.unwrap_or(&folder).display();
+            loader.findings.push(Diagnostic::error(format!("can't open the folder `{folder}`: {error}")));
+            return Err(loader.findings);
+        }
+    };
+    let environment = loader.environment(&root);
+    let Loader { templates, units, mut findings, .. } = loader;
+    let engine = match templates.compile() {
+        Ok(engine) => Some(engine),
+        Err(more) => {
+            findings.extend(more);
+            None
+        }
+    };
+    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
+    match (engine, environment) {
+        (Some(engine), Some(environment)) if errors.is_empty() => Ok(Plan { units, environment, engine, root, warnings }),
+        _ => Err(errors),
+    }
+}
+
+struct Loader<'i> {
+    inputs: &'i Inputs<'i>,
+    templates: Builder,
+    units: Vec<Unit>,
+    /// The canonical path of each unit, and of each file that is being loaded.
+    keys: Vec<(PathBuf, Progress)>,
+    findings: Vec<Diagnostic>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Progress {
+    Loading,
+    Loaded(usize),
+    Failed,
+}
+
+impl Loader<'_> {
+    /// A path of the command line: a file, or a folder of collections.
+    fn named(&mut self, typed: &Path) {
+        let path = self.inputs.folder.join(typed);
+        if !path.is_dir() {
+            self.unit(&path, &typed.display().to_string(), false);
+            return;
+        }
+        match collection::discover(&path) {
+            Ok(files) if files.is_empty() => self.findings.push(
+                Diagnostic::error(format!("there is no collection below `{}`", typed.display()))
+                    .help("a collection is a `.yaml` file with `requests:` at the top"),
+            ),
+            Ok(files) => {
+                for file in files {
+                    let shown = file.strip_prefix(self.inputs.folder).unwrap_or(&file).display().to_string();
+                    self.unit(&file, &shown, false);
+                }
+            }
+            Err(findings) => self.findings.extend(findings),
+        }
+    }
+
+    /// Loads a collection after those that it needs; each file once.
+    fn unit(&mut self, path: &Path, shown: &str, needed: bool) -> Option<usize> {
+        let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        if let Some((_, Progress::Loaded(index))) = self.keys.iter().find(|(known, _)| *known == key) {
+            let index = *index;
+            self.units[index].needed &= needed;
+            return Some(index);
+        }
+        self.keys.push((key.clone(), Progress::Loading));
+        let mut loaded = match collection::load(path, shown, &mut self.templates) {
+            Ok(loaded) => loaded,
+            Err(findings) => {
+                self.findings.extend(findings);
+                self.finish(&key, Progress::Failed);
+                return None;
+            }
+        };
+        self.findings.append(&mut loaded.findings);
+        let needs = self.needs(&loaded.collection, shown);
+        self.units.push(Unit { collection: loaded.collection, needs, needed });
+        let index = self.units.len() - 1;
+        self.finish(&key, Progress::Loaded(index));
+        Some(index)
+    }
+
+    fn finish(&mut self, key: &Path, progress: Progress) {
+        if let Some(entry) = self.keys.iter_mut().find(|(known, _)| known == key) {
+            entry.1 = progress;
+        }
+    }
+
+    fn needs(&mut self, collection: &Collection, shown: &str) -> Vec<usize> {
+        let folder = parent(&collection.path);
+        // The folder of a collection that was just read can be opened.
+        let Ok(root) = Root::find(folder, self.inputs.root) else { return Vec::new() };
+        let mut found = Vec::new();
+        for need in &collection.needs {
+            if let Err(refusal) = root.open(folder, &need.path) {
+                let finding = need.place.error(format!("can't read the needed collection `{}`: {refusal}", need.path));
+                self.findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
+                continue;
+            }
+            let path = folder.join(&need.path);
+            let key = path.canonicalize().unwrap_or_else(|_| path.clone());
+            match self.keys.iter().find(|(known, _)| *known == key).map(|(_, progress)| *progress) {
+                Some(Progress::Loading) => self.findings.push(
+                    need.place.error("collections need one another in a circle").label(format!("`{}` is being loaded", need.path)),
+                ),
+                Some(Progress::Failed) => {}
+                _ => {
+                    let below = Path::new(shown).parent().unwrap_or(Path::new("")).join(&need.path);
+                    found.extend(self.unit(&path, &below.display().to_string(), true));
+                }
+            }
+        }
+        found
+    }
+
+    /// The environment of the run; every collection must mean the same file by its name.
+    fn environment(&mut self, root: &Root) -> Option<Environment> {
+        let inputs = self.inputs;
+        let Some(name) = inputs.environment else { return Some(environment::without_file(inputs.given)) };
+        let mut paths: Vec<PathBuf> = Vec::new();
+        for unit in self.units.iter().filter(|unit| !unit.needed) {
+            let folder = parent(&unit.collection.path);
+            let Ok(root) = Root::find(folder, inputs.root) else { continue };
+            let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+            match environment::find(name, &folder, root.path(), inputs.folder) {
+                Ok(path) if paths.contains(&path) => {}
+                Ok(path) => paths.push(path),
+                Err(finding) if self.findings.contains(&finding) => {}
+                Err(finding) => self.findings.push(finding),
+            }
+        }
+        if let [first, second, ..] = paths.as_slice() {
+            self.findings.push(
+                Diagnostic::error(format!("the collections find different environments called `{name}`"))
+                    .help(format!("`{}` and `{}`", first.display(), second.display()))
+                    .help("run them one after another, or give the path of one with `--env`"),
+            );
+            return None;
+        }
+        let path = paths.first()?;
+        match environment::load(path, inputs.folder, root, inputs.given, &mut self.templates, inputs.masker) {
+            Ok(loaded) => {
+                self.findings.extend(loaded.findings);
+                Some(loaded.environment)
+            }
+            Err(findings) => {
+                self.findings.extend(findings);
+                None
+            }
+        }
+    }
+}
+
+/// The folder of a file.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}

@@ -1,0 +1,183 @@
+//! What a request's templates see: layers of values, each with its secrecy and where it came from.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use crate::collection::{Collection, Variable};
+use crate::environment::Values;
+use crate::template::{self, Engine, Error};
+use crate::trust::Origin;
+
+/// A value that an answer gave.
+#[derive(Debug, Clone)]
+pub struct Captured {
+    /// The value.
+    pub value: Arc<Value>,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// Where it came from; it may always go back there.
+    pub origin: Option<Origin>,
+}
+
+/// A value that a name has, with what `trust` needs to know of it.
+#[derive(Debug, Clone)]
+pub struct Found {
+    /// The value.
+    pub value: Arc<Value>,
+    /// Whether it is a secret.
+    pub secret: bool,
+    /// Where it came from, when an answer of this run gave it.
+    pub origin: Option<Origin>,
+}
+
+/// The layers that the requests of one collection see: captures of this run, the environment, stored values, the collection's own
+/// variables.
+pub struct Scope<'r> {
+    values: &'r Values<'r>,
+    engine: &'r Engine,
+    own: HashMap<&'r str, &'r Variable>,
+    captures: RefCell<HashMap<String, Captured>>,
+    memo: RefCell<HashMap<&'r str, Found>>,
+    active: RefCell<Vec<String>>,
+}
+
+impl<'r> Scope<'r> {
+    /// The scope of `collection`, with nothing captured.
+    #[must_use]
+    pub fn new(values: &'r Values<'r>, engine: &'r Engine, collection: &'r Collection) -> Self {
+        Self {
+            values,
+            engine,
+            own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
+            captures: RefCell::default(),
+            memo: RefCell::default(),
+            active: RefCell::default(),
+        }
+    }
+
+    /// The values of the environment.
+    #[must_use]
+    pub fn environment(&self) -> &'r Values<'r> {
+        self.values
+    }
+
+    /// Adds what an answer gave. Collection variables that read it are evaluated again.
+    pub fn capture(&self, name: &str, captured: Captured) {
+        self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
+        self.captures.borrow_mut().insert(name.to_owned(), captured);
+    }
+
+    /// What the requests captured and stored so far.
+    #[must_use]
+    pub fn captures(&self) -> Vec<(String, Captured)> {
+        self.captures.borrow().iter().map(|(name, captured)| (name.clone(), captured.clone())).collect()
+    }
+
+    /// Whether the collection variable `variable` reads `name`, itself or through others.
+    fn depends<'n>(&'n self, variable: &'n str, name: &str, seen: &mut Vec<&'n str>) -> bool {
+        if seen.contains(&variable) {
+            return false;
+        }
+        seen.push(variable);
+        let Some(tree) = self.own.get(variable).and_then(|variable| variable.value.as_ref()) else { return false };
+        tree.templates()
+            .flat_map(|template| template.reads())
+            .filter_map(|read| read.path.first())
+            .any(|root| root == name || self.depends(root, name, seen))
+    }
+
+    /// The value of `name` in the highest layer that has one.
+    ///
+    /// # Errors
+    /// Its template fails.
+    pub fn find(&self, name: &str) -> Result<Option<Found>, Error> {
+        if name == "iteration" {
+            return Ok(Some(Found { value: Arc::new(Value::from(1)), secret: false, origin: None }));
+        }
+        if let Some(captured) = self.captures.borrow().get(name) {
+            let Captured { value, secret, origin } = captured.clone();
+            return Ok(Some(Found { value, secret, origin }));
+        }
+        if let Some(evaluated) = self.values.get(name)? {
+            return Ok(Some(Found { value: evaluated.value, secret: evaluated.secret, origin: None }));
+        }
+        if let Some(stored) = self.values.environment().stored_value(name) {
+            return Ok(Some(Found { value: Arc::new(stored.value.clone()), secret: stored.secret, origin: None }));
+        }
+        self.find_own(name)
+    }
+
+    /// The variable that keeps `name` from having a value: itself, or one that it reads. `None` when there is a value.
+    #[must_use]
+    pub fn missing(&self, name: &str) -> Option<String> {
+        self.missing_below(name, &mut Vec::new())
+    }
+
+    fn missing_below(&self, name: &str, seen: &mut Vec<String>) -> Option<String> {
+        if seen.iter().any(|earlier| earlier == name) || self.has_above(name) {
+            return None;
+        }
+        seen.push(name.to_owned());
+        match self.own.get(name).map(|variable| &variable.value) {
+            Some(Some(tree)) => tree
+                .templates()
+                .flat_map(|template| template.reads())
+                .filter(|read| !read.guarded)
+                .filter_map(|read| read.path.first())
+                .find_map(|root| self.missing_below(root, seen)),
+            _ => Some(self.values.unset(name).map_or_else(|| name.to_owned(), |unset| unset.name)),
+        }
+    }
+
+    /// Whether a layer above the collection's own variables has a value.
+    fn has_above(&self, name: &str) -> bool {
+        name == "iteration"
+            || self.captures.borrow().contains_key(name)
+            || self.values.has(name)
+            || self.values.environment().stored_value(name).is_some()
+    }
+
+    /// A variable of the collection.
+    fn find_own(&self, name: &str) -> Result<Option<Found>, Error> {
+        if let Some(found) = self.memo.borrow().get(name) {
+            return Ok(Some(found.clone()));
+        }
+        let Some((&key, variable)) = self.own.get_key_value(name) else { return Ok(None) };
+        let Some(tree) = &variable.value else { return Ok(None) };
+        if self.active.borrow().iter().any(|active| active == name) {
+            let chain = [self.active.borrow().as_slice(), &[name.to_owned()]].concat().join(" → ");
+            let finding = variable.place.error("variables refer to one another in a circle").help(chain);
+            return Err(Error::Failed(Box::new(finding)));
+        }
+        self.active.borrow_mut().push(name.to_owned());
+        let value = self.engine.tree(tree, self);
+        let mut found = Found { value: Arc::new(Value::Null), secret: false, origin: None };
+        for read in tree.templates().flat_map(|template| template.reads()).filter(|read| !read.presence_only) {
+            let Some(root) = read.path.first() else { continue };
+            if let Ok(Some(part)) = self.find(root)
+                && part.secret
+            {
+                // A value made of a captured secret may go where that secret came from, of any other nowhere of its own.
+                found.origin = if found.secret && found.origin != part.origin { None } else { part.origin };
+                found.secret = true;
+            }
+        }
+        self.active.borrow_mut().pop();
+        found.value = Arc::new(value?);
+        self.memo.borrow_mut().insert(key, found.clone());
+        Ok(Some(found))
+    }
+}
+
+impl template::Values for Scope<'_> {
+    fn value(&self, name: &str) -> Result<Option<Arc<Value>>, Error> {
+        Ok(self.find(name)?.map(|found| found.value))
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.has_above(name) || self.own.get(name).is_some_and(|variable| variable.value.is_some())
+    }
+}

@@ -1,0 +1,325 @@
+//! Every static mistake of every request together, before the first byte is sent.
+
+use std::collections::{BTreeMap, HashSet};
+
+use crate::auth::{Choice, Method};
+use crate::collection::{Body, Request};
+use crate::diagnostic::{Diagnostic, Place, nearest};
+use crate::environment::{Content, Declaration, Unset, Values};
+use crate::mask::Masker;
+use crate::template::Template;
+use crate::trust::HostRule;
+
+use super::names::{Names, sent_templates};
+use super::{Plan, Scope};
+
+/// What the command line changes about the checks.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// Stores live for this run only.
+    pub no_save: bool,
+    /// `check` without an environment: a name that only an environment can give is no finding.
+    pub open: bool,
+    /// Whether a run follows: values must be set then.
+    pub run: bool,
+}
+
+/// Finds everything that is wrong with `plan`.
+///
+/// # Errors
+/// The findings, in the order of the files.
+pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules) -> Result<(), Vec<Diagnostic>> {
+    let names = Names::new(plan, rules.open);
+    let mut findings = Vec::new();
+    names.environment(&mut findings);
+    hosts(plan, &mut findings);
+    environment_circles(plan, &mut findings);
+    for unit in 0..plan.units.len() {
+        names.collection(unit, &mut findings);
+        collection_circles(plan, unit, &mut findings);
+        needs(plan, unit, &mut findings);
+        let collection = &plan.units[unit].collection;
+        for (index, request) in collection.requests.iter().enumerate() {
+            names.request(unit, index, &mut findings);
+            auth(plan, unit, request, &mut findings);
+            stores(plan, request, rules, &mut findings);
+            body_file(plan, unit, request, &mut findings);
+        }
+    }
+    if findings.is_empty() && rules.run {
+        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
+            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
+        }
+        let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
+        must_be_set(plan, &names, &values, &mut findings);
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
+    for (host, place) in &plan.environment.hosts {
+        if let Err(error) = host.parse::<HostRule>() {
+            findings.push(place.error(format!("`{host}` is no entry for `hosts`: {error}")).help(error.hint()));
+        }
+    }
+}
+
+/// A definition that a request names must exist and be one that this version can use.
+fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
+    let Choice::Named { name, place } = &request.auth else { return };
+    let own = &plan.units[unit].collection.auth;
+    let all = || plan.environment.auth.iter().chain(own);
+    match all().find(|definition| definition.name == *name) {
+        Some(definition) if matches!(definition.method, Method::Login(_)) => findings.push(
+            place
+                .error(format!("this version of runner can't log in with `{name}` yet"))
+                .label(format!("an `oauth2` login, defined at {}", definition.place))
+                .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
+        ),
+        Some(_) => {}
+        None => {
+            let finding = place.error(format!("there is no `auth` definition called `{name}`"));
+            let finding = match nearest(name, all().map(|definition| definition.name.as_str()).chain(["none"])) {
+                Some(near) => finding.label(format!("did you mean `{near}`?")),
+                None => finding.help("definitions stand under `auth:` in the environment or the collection"),
+            };
+            // Defaults bring the same place to many requests.
+            if !findings.contains(&finding) {
+                findings.push(finding);
+            }
+        }
+    }
+}
+
+fn stores(plan: &Plan, request: &Request, rules: Rules, findings: &mut Vec<Diagnostic>) {
+    for store in &request.stores {
+        if plan.environment.files.is_none() && !rules.no_save && !rules.open {
+            findings.push(
+                store
+                    .place
+                    .error(format!("there is no environment to store `{}` in", store.name))
+                    .help("choose one with `--env NAME`, or keep the value for this run only with `--no-save`"),
+            );
+        }
+        if let Some(declaration) = plan.environment.gives(&store.name) {
+            let at = declaration.place.as_ref().map(Place::to_string).unwrap_or_default();
+            findings.push(
+                store
+                    .place
+                    .error(format!("`{}` can't be stored: the environment gives it a value", store.name))
+                    .label(format!("its value stands at {at}"))
+                    .help("store it under another name, or take the value out of the environment"),
+            );
+        }
+    }
+}
+
+/// A body file whose path is no template is looked for now.
+fn body_file(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
+    let Some(Body::File { path, .. }) = &request.body else { return };
+    let Some(text) = path.literal().and_then(|value| value.as_str()) else { return };
+    let folder = plan.units[unit].collection.path.parent().unwrap_or(std::path::Path::new("."));
+    if let Err(refusal) = plan.root.open(folder, text) {
+        let finding = path.place().error(format!("can't read the body file {refusal}"));
+        findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
+    }
+}
+
+/// Two needs that capture the same name leave open whose value counts.
+fn needs(plan: &Plan, unit: usize, findings: &mut Vec<Diagnostic>) {
+    let planned = &plan.units[unit];
+    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    for &need in &planned.needs {
+        for capture in plan.units[need].collection.requests.iter().flat_map(|request| &request.captures) {
+            match seen.get(capture.name.as_str()) {
+                Some(&other) if other != need => {
+                    let finding = planned.collection.needs.first().map_or(&capture.place, |need| &need.place).error(format!(
+                        "two needed collections capture `{}`: `{}` and `{}`",
+                        capture.name, plan.units[other].collection.name, plan.units[need].collection.name
+                    ));
+                    if !findings.contains(&finding) {
+                        findings.push(finding);
+                    }
+                }
+                _ => {
+                    seen.insert(&capture.name, need);
+                }
+            }
+        }
+    }
+}
+
+/// Circles among the environment's variables.
+fn environment_circles(plan: &Plan, findings: &mut Vec<Diagnostic>) {
+    let variables = &plan.environment.variables;
+    let tree = |name: &str| {
+        let declarations = &variables.iter().find(|variable| variable.name == name)?.declarations;
+        declarations.iter().rev().find_map(|declaration| match declaration {
+            Declaration { content: Content::Tree { tree, .. }, place: Some(place), .. } => Some((tree, place)),
+            _ => None,
+        })
+    };
+    let reads = |name: &str| match tree(name) {
+        Some((tree, _)) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
+        None => Vec::new(),
+    };
+    for chain in circles(variables.iter().map(|variable| variable.name.as_str()), &reads) {
+        if let Some((_, place)) = tree(chain[0]) {
+            findings.push(circle(place, &chain));
+        }
+    }
+}
+
+/// Circles among a collection's variables; a name to which the environment gives a value is not evaluated here.
+fn collection_circles(plan: &Plan, unit: usize, findings: &mut Vec<Diagnostic>) {
+    let variables = &plan.units[unit].collection.variables;
+    let own = |name: &str| {
+        let hidden = plan.environment.variable(name).is_some();
+        variables.iter().find(|variable| variable.name == name && !hidden)
+    };
+    let reads = |name: &str| match own(name).and_then(|variable| variable.value.as_ref()) {
+        Some(tree) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
+        None => Vec::new(),
+    };
+    for chain in circles(variables.iter().map(|variable| variable.name.as_str()), &reads) {
+        if let Some(variable) = own(chain[0]) {
+            findings.push(circle(&variable.place, &chain));
+        }
+    }
+}
+
+fn circle(place: &Place, chain: &[&str]) -> Diagnostic {
+    place.error("variables refer to one another in a circle").label(chain.join(" → "))
+}
+
+/// Every circle of a graph, each once, as its chain of names with the first repeated at the end.
+fn circles<'n>(names: impl Iterator<Item = &'n str>, reads: &dyn Fn(&str) -> Vec<&'n str>) -> Vec<Vec<&'n str>> {
+    let mut done: HashSet<&str> = HashSet::new();
+    let mut found = Vec::new();
+    for name in names {
+        // An explicit stack: a chain of variables may be as long as a file allows.
+        let mut path: Vec<(&str, Vec<&str>)> = Vec::new();
+        if done.insert(name) {
+            path.push((name, reads(name)));
+        }
+        while let Some((_, rest)) = path.last_mut() {
+            let Some(next) = rest.pop() else {
+                path.pop();
+                continue;
+            };
+            if let Some(from) = path.iter().position(|(name, _)| *name == next) {
+                found.push(path[from..].iter().map(|(name, _)| *name).chain([next]).collect());
+            } else if done.insert(next) {
+                path.push((next, reads(next)));
+            }
+        }
+    }
+    found
+}
+
+/// A value that must be set and is not, read by a request that surely runs.
+fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Values<'p>, findings: &mut Vec<Diagnostic>) {
+    let mut told: HashSet<String> = HashSet::new();
+    for (unit, planned) in plan.units.iter().enumerate() {
+        let scope = Scope::new(values, &plan.engine, &planned.collection);
+        for (index, request) in planned.collection.requests.iter().enumerate() {
+            if !surely_runs(plan, names, &scope, (unit, index), request) {
+                continue;
+            }
+            let own = sent_templates(request).into_iter().chain(request.when.iter());
+            let named = named_templates(plan, unit, request);
+            for read in own.chain(named).flat_map(Template::reads).filter(|read| !read.guarded) {
+                let Some(root) = read.path.first() else { continue };
+                if let Some(unset) = missing(plan, names, values, (unit, index), root)
+                    && told.insert(unset.name.clone())
+                {
+                    findings.push(plan.unset_finding(&read.place, &unset));
+                }
+            }
+        }
+    }
+}
+
+/// The templates of the definition that a request names.
+fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<&'p Template> {
+    let Choice::Named { name, .. } = &request.auth else { return Vec::new() };
+    let all = plan.environment.auth.iter().chain(&plan.units[unit].collection.auth);
+    match all.into_iter().find(|definition| definition.name == *name).map(|definition| &definition.method) {
+        Some(Method::Scheme(scheme)) => scheme.templates(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether nothing that a run brings can keep the request from being sent: it has no `when`, or one that can be decided now.
+fn surely_runs(plan: &Plan, names: &Names<'_>, scope: &Scope<'_>, at: (usize, usize), request: &Request) -> bool {
+    let Some(when) = &request.when else { return true };
+    let open = when.reads().iter().filter_map(|read| read.path.first()).any(|root| names.produced_before(at.0, at.1, root));
+    // A `when` that can't be decided without a value that is missing says nothing about the request.
+    !open && plan.engine.holds(when, scope).unwrap_or(false)
+}
+
+/// The variable behind `root` that has no value and that nothing before the request gives.
+fn missing(plan: &Plan, names: &Names<'_>, values: &Values<'_>, at: (usize, usize), root: &str) -> Option<Unset> {
+    if names.produced_before(at.0, at.1, root) {
+        return None;
+    }
+    let stored = plan.environment.stored_value(root).is_some();
+    let own = plan.units[at.0].collection.variables.iter().find(|variable| variable.name == root);
+    if values.has(root) || stored {
+        return None;
+    }
+    match own {
+        Some(variable) => match &variable.value {
+            // The collection's own value counts; what it reads may still be missing.
+            Some(tree) => tree
+                .templates()
+                .flat_map(Template::reads)
+                .filter(|read| !read.guarded)
+                .filter_map(|read| read.path.first())
+                .filter(|inner| *inner != root)
+                .find_map(|inner| missing(plan, names, values, at, inner)),
+            None => values.unset(root).or_else(|| {
+                Some(Unset {
+                    name: root.to_owned(),
+                    declaration: Declaration {
+                        layer: crate::environment::Layer::Shared,
+                        place: Some(variable.place.clone()),
+                        content: Content::Unset,
+                    },
+                })
+            }),
+        },
+        None => values.unset(root),
+    }
+}
+
+impl Plan {
+    /// What to tell about a variable that has no value and is read at `place`.
+    #[must_use]
+    pub fn unset_finding(&self, place: &Place, unset: &Unset) -> Diagnostic {
+    let name = &unset.name;
+    let declared = unset.declaration.place.as_ref().map(|at| format!(", declared at {at}")).unwrap_or_default();
+    let local = self.environment.files.as_ref().map(|files| files.local_shown.as_str());
+    let finding = place.error(match &unset.declaration.content {
+        Content::SecretUnset => format!("the secret `{name}` is not set"),
+        Content::ProcessVariable(variable) => format!("`{name}` comes from the process variable `{variable}`, which is not set"),
+        Content::File { written, .. } => format!("`{name}` comes from the file `{written}`, which does not exist"),
+        Content::Prompt(_) => format!("`{name}` would have to be asked for, and this version of runner can't do that yet"),
+        _ => format!("the variable `{name}` has no value"),
+    });
+    let finding = finding.label(format!("needed here{declared}"));
+    let secret = unset.declaration.content.is_secret();
+    let mut ways = Vec::new();
+    if secret {
+        ways.push(format!("`--secret {name}`"));
+        ways.push(format!("the process variable RUNNER_SECRET_{name}"));
+    } else {
+        ways.push(format!("`--var {name}=…`"));
+        ways.push(format!("the process variable RUNNER_VAR_{name}"));
+    }
+    if let Some(local) = local {
+        ways.push(format!("`{name}: …` under `variables:` in {local}"));
+    }
+    finding.help(format!("give it with {}", ways.join(", or ")))
+}
+}

@@ -1,0 +1,130 @@
+//! Decides, before connecting, whether what a request carries may go where it is going.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::environment::Values;
+use crate::mask::Masker;
+use crate::template::Error;
+use crate::trust::{Allowed, HostRule, Origin, Refusal};
+
+/// A secret that a request carries.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carried {
+    /// The variable that holds it.
+    pub name: String,
+    /// Where it came from, when an answer of this run gave it; it may always go back there.
+    pub origin: Option<Origin>,
+    /// Whether the command line gave it.
+    pub given: bool,
+}
+
+/// Knows where secrets may go in this run.
+pub struct Gate<'r> {
+    values: &'r Values<'r>,
+    rules: Vec<HostRule>,
+    /// Made when a secret first wants to go somewhere.
+    allowed: RefCell<Option<Rc<Allowed>>>,
+}
+
+/// What was decided about one request; it is asked again at every hop.
+pub struct Pass {
+    allowed: Arc<Allowed>,
+    carried: Vec<Carried>,
+}
+
+impl<'r> Gate<'r> {
+    /// A gate for the environment of `values`, with the entries of `hosts:` and `--allow-host`.
+    #[must_use]
+    pub fn new(values: &'r Values<'r>, rules: Vec<HostRule>) -> Self {
+        Self { values, rules, allowed: RefCell::default() }
+    }
+
+    /// Whether there is an environment; without one only secrets of the command line are held back.
+    fn guarded(&self) -> bool {
+        self.values.environment().files.is_some()
+    }
+
+    /// Prepares the decision for a request that carries `carried` to `url`.
+    ///
+    /// # Errors
+    /// A variable of the environment that may name an origin can't be evaluated.
+    pub fn pass(&self, url: &Url, mut carried: Vec<Carried>) -> Result<Pass, Error> {
+        if !self.guarded() {
+            carried.retain(|secret| secret.given);
+        }
+        if carried.is_empty() {
+            return Ok(Pass { allowed: Arc::default(), carried });
+        }
+        Ok(Pass { allowed: Arc::new(Allowed::clone(&*self.allowed_for(url)?)), carried })
+    }
+
+    /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn may_store_from(&self, url: &Url) -> Result<bool, Error> {
+        let Some(origin) = Origin::of(url) else { return Ok(false) };
+        Ok(!self.guarded() || self.allowed_for(url)?.permits(&origin))
+    }
+
+    /// Whether the second belt finds a known secret in what is about to be sent to an origin that is not allowed.
+    pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]]) -> Result<bool, Error> {
+        if !self.guarded() || !parts.iter().any(|part| masker.finds(part)) {
+            return Ok(false);
+        }
+        let Some(origin) = Origin::of(url) else { return Ok(true) };
+        Ok(!self.allowed_for(url)?.permits(&origin))
+    }
+
+    /// The allowed origins; asked for again when `url` is not among them, since a variable may have been evaluated meanwhile.
+    fn allowed_for(&self, url: &Url) -> Result<Rc<Allowed>, Error> {
+        let origin = Origin::of(url);
+        if let Some(allowed) = &*self.allowed.borrow()
+            && origin.as_ref().is_some_and(|origin| allowed.permits(origin))
+        {
+            return Ok(Rc::clone(allowed));
+        }
+        let mut allowed = Allowed::default();
+        for rule in &self.rules {
+            allowed.allow_rule(rule.clone());
+        }
+        if self.guarded() {
+            for (variable, text) in self.values.urls()? {
+                if let Some(origin) = Url::parse(&text).ok().as_ref().and_then(Origin::of) {
+                    allowed.allow_origin(origin, variable);
+                }
+            }
+        }
+        let allowed = Rc::new(allowed);
+        *self.allowed.borrow_mut() = Some(Rc::clone(&allowed));
+        Ok(allowed)
+    }
+}
+
+impl Pass {
+    /// Whether the request may go to `url`.
+    ///
+    /// # Errors
+    /// A secret may not go there; the refusal names it.
+    pub fn check(&self, url: &Url) -> Result<(), Refusal> {
+        let Some(origin) = Origin::of(url) else {
+            return Err(Refusal::NotHttp { scheme: url.scheme().to_owned() });
+        };
+        if self.allowed.permits(&origin) {
+            return Ok(());
+        }
+        let mut secrets: Vec<String> = self
+            .carried
+            .iter()
+            .filter(|secret| secret.origin.as_ref() != Some(&origin))
+            .map(|secret| secret.name.clone())
+            .collect();
+        secrets.sort();
+        secrets.dedup();
+        if secrets.is_empty() { Ok(()) } else { Err(Refusal::Secret { origin, secrets }) }
+    }
+}

@@ -1,0 +1,236 @@
+//! Takes values out of an answer: learns its secrets, captures, stores, saves.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use url::Url;
+
+use crate::check::{self, Answer, Failure};
+use crate::collection::{Capture, Request, Source};
+use crate::diagnostic::Diagnostic;
+use crate::event::{Problem, ProblemKind};
+use crate::mask::{Masker, is_secret_name};
+use crate::plan::{Captured, Scope};
+use crate::secret::Secret;
+use crate::store::{Keep, StoreError};
+use crate::template::{Engine, Template, Tree, Values};
+use crate::trust::Origin;
+
+use super::Run;
+use super::response::AnswerScope;
+
+/// What was taken from an answer.
+#[derive(Debug, Default)]
+pub(super) struct Harvest<'h> {
+    pub(super) captured: Vec<&'h str>,
+    pub(super) stored: Vec<&'h str>,
+    /// Whether what was stored is on disk.
+    pub(super) saved: bool,
+    /// Captures that found nothing.
+    pub(super) failures: Vec<Failure>,
+    /// What could not be saved, or was refused.
+    pub(super) problems: Vec<Problem>,
+}
+
+/// One value on its way into the scope.
+struct Taken<'h> {
+    capture: &'h Capture,
+    captured: Captured,
+    stored: bool,
+}
+
+impl Run<'_, '_> {
+    /// Captures and stores. With an unexpected status nothing is stored, and what is missing is not worth telling.
+    pub(super) fn harvest<'h>(
+        &mut self,
+        request: &'h Request,
+        scope: &Scope<'_>,
+        answer: &Answer<'_>,
+        url: &Url,
+        expected: bool,
+    ) -> Harvest<'h> {
+        learn_token_answer(answer, self.masker);
+        let mut harvest = Harvest::default();
+        let mut taken: Vec<Taken<'h>> = Vec::new();
+        let stores = if expected { request.stores.as_slice() } else { &[] };
+        let all = request.captures.iter().map(|capture| (capture, false)).chain(stores.iter().map(|store| (store, true)));
+        for (capture, stored) in all {
+            let mut render = |tree: &Tree<Template>| render_with(&self.plan.engine, scope, answer, tree);
+            match check::take(capture, &request.full_name(), answer, &mut render) {
+                Ok(value) => {
+                    let secret = self.is_secret(capture, &value);
+                    let captured = Captured { value: Arc::new(value), secret, origin: Origin::of(url) };
+                    taken.push(Taken { capture, captured, stored });
+                }
+                Err(failure) if !expected && failure.is_absence() => {}
+                Err(failure) => harvest.failures.push(failure),
+            }
+        }
+        self.refuse_foreign(url, &mut taken, &mut harvest);
+        self.save(&taken, &mut harvest);
+        for Taken { capture, captured, stored } in taken {
+            scope.capture(&capture.name, captured);
+            if stored { harvest.stored.push(&capture.name) } else { harvest.captured.push(&capture.name) }
+        }
+        check::without_repeats(&mut harvest.failures);
+        harvest
+    }
+
+    /// Whether a captured value is a secret; if so, it is masked from now on.
+    fn is_secret(&self, capture: &Capture, value: &Value) -> bool {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            Value::Array(_) | Value::Object(_) => value.to_string(),
+            _ => return capture.secret == Some(true),
+        };
+        let secret = capture.secret.unwrap_or_else(|| is_secret_name(&capture.name) || self.masker.finds(text.as_bytes()));
+        if secret {
+            learn(value, self.masker);
+        }
+        secret
+    }
+
+    /// A secret from an origin that is not allowed is not stored: a later run would send it elsewhere.
+    fn refuse_foreign(&mut self, url: &Url, taken: &mut Vec<Taken<'_>>, harvest: &mut Harvest<'_>) {
+        if self.policy.no_save || !taken.iter().any(|taken| taken.stored && taken.captured.secret) {
+            return;
+        }
+        if self.gate.may_store_from(url).unwrap_or(false) {
+            return;
+        }
+        let origin = Origin::of(url).map(|origin| origin.to_string()).unwrap_or_default();
+        let line = Origin::of(url).map(|origin| crate::trust::Allowed::line_to_add(&origin)).unwrap_or_default();
+        taken.retain(|taken| {
+            let foreign = taken.stored && taken.captured.secret;
+            if foreign {
+                let name = &taken.capture.name;
+                let diagnostic = taken
+                    .capture
+                    .place
+                    .error(format!("the secret `{name}` was not stored: it came from `{origin}`, which is not allowed"))
+                    .help(format!("if it belongs there, add this to the environment: {line}"))
+                    .refusal();
+                harvest.problems.push(Problem { kind: ProblemKind::Policy, diagnostic });
+            }
+            !foreign
+        });
+    }
+
+    /// Saves what was stored, all in one go, before anything else happens with it.
+    fn save(&mut self, taken: &[Taken<'_>], harvest: &mut Harvest<'_>) {
+        let kept: Vec<Keep<'_>> = taken
+            .iter()
+            .filter(|taken| taken.stored)
+            .map(|taken| Keep { name: &taken.capture.name, value: &taken.captured.value, secret: taken.captured.secret })
+            .collect();
+        let Some(first) = taken.iter().find(|taken| taken.stored) else { return };
+        if self.policy.no_save {
+            if let Some(keep) = kept.iter().find(|keep| keep.name.ends_with("refresh_token")) {
+                let name = keep.name;
+                let notice = first
+                    .capture
+                    .place
+                    .warning(format!("`{name}` is not saved because of `--no-save`"))
+                    .help("a refresh token that can be used once is lost with this run");
+                self.notice(&notice);
+            }
+            return;
+        }
+        let Some(store) = self.store else { return };
+        let result = self.make_ignored(store).and_then(|()| store.keep(&kept));
+        match result {
+            Ok(()) => harvest.saved = true,
+            Err(error) => {
+                let mut diagnostic = first.capture.place.error(error.to_string());
+                let kind = match error {
+                    StoreError::Exposed { tracked, .. } => {
+                        diagnostic = diagnostic.refusal().help(if tracked {
+                            format!("take it out of the index: git rm --cached {}", store.shown())
+                        } else {
+                            "add this line to the .gitignore beside it: *.local.*".to_owned()
+                        });
+                        ProblemKind::Policy
+                    }
+                    StoreError::Locked { .. } | StoreError::Failed { .. } => ProblemKind::Save,
+                };
+                let diagnostic = diagnostic.help("`--no-save` keeps the values of a run in memory only");
+                self.unsaved = true;
+                harvest.problems.push(Problem { kind, diagnostic });
+            }
+        }
+    }
+
+    /// Makes `.gitignore` beside the environment, once a run, and says so.
+    fn make_ignored(&mut self, store: &crate::store::Store) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.ignored, true) {
+            return Ok(());
+        }
+        if let Some(shown) = store.ensure_ignored()? {
+            self.notice(&Diagnostic::note(format!("made `{}`, so that git leaves local files alone", shown.display())));
+        }
+        Ok(())
+    }
+}
+
+/// Renders a value that may read `response`.
+pub(super) fn render_with(
+    engine: &Engine,
+    scope: &dyn Values,
+    answer: &Answer<'_>,
+    tree: &Tree<Template>,
+) -> Result<Value, crate::template::Error> {
+    let reads = tree.templates().flat_map(Template::reads).collect();
+    engine.tree(tree, &AnswerScope { scope, answer, reads })
+}
+
+/// Whether the paths of a request can be read in one pass, without building the tree of the body.
+pub(super) fn simple_paths<'h>(request: &'h Request) -> Option<Vec<&'h crate::query::JsonPath>> {
+    let reads_response = |template: &Template| template.reads().iter().any(|read| read.path[0] == "response");
+    let mut paths = Vec::new();
+    for capture in request.products() {
+        match &capture.source {
+            Source::Json { path, .. } if path.is_simple() => paths.push(path),
+            Source::Json { .. } => return None,
+            Source::Value(template) if reads_response(template) => return None,
+            _ => {}
+        }
+    }
+    for assertion in &request.assertions.checks {
+        match &assertion.subject {
+            crate::collection::Subject::Json(path) if path.is_simple() => paths.push(path),
+            crate::collection::Subject::Json(_) => return None,
+            _ => {}
+        }
+    }
+    if request.assertions.templates().into_iter().any(reads_response) {
+        return None;
+    }
+    Some(paths)
+}
+
+/// In a token answer (a JSON object with `access_token` at the top) the tokens and everything that is named like a secret are
+/// masked before anything about the answer is said.
+fn learn_token_answer(answer: &Answer<'_>, masker: &Masker) {
+    const MARK: &[u8] = b"\"access_token\"";
+    if !answer.body.windows(MARK.len()).any(|window| window == MARK) {
+        return;
+    }
+    let Ok(Value::Object(members)) = answer.json() else { return };
+    if members.contains_key("access_token") {
+        for (_, value) in members.iter().filter(|(name, _)| is_secret_name(name)) {
+            learn(value, masker);
+        }
+    }
+}
+
+/// Makes every text in `value` known as a secret.
+fn learn(value: &Value, masker: &Masker) {
+    match value {
+        Value::String(text) => {
+            masker.learn(&Secret::new(text.as_str()));
+        }
+        Value::Array(items) => items.iter().for_each(|item| learn(item, masker)),
+        Value::Object(members) => members.values().for_each(|member| learn(member, masker)),
+        _ => {}
+    }
+}

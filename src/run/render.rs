@@ -1,0 +1,258 @@
+//! A request as written, and the values at hand, to a request that can be sent.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use url::Url;
+
+use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
+use crate::collection::{Body, Field, Request};
+use crate::diagnostic::{Diagnostic, Place};
+use crate::http;
+use crate::plan::{Plan, Scope};
+use crate::template::{Engine, Error, Template, Values};
+
+use super::gate::Carried;
+
+/// All but the unreserved characters of RFC 3986 §2.3.
+const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// A request that can be sent.
+pub(super) struct Rendered {
+    pub(super) request: http::Request,
+    /// The body as text, for a dry run; a file as its path.
+    pub(super) body_text: Option<String>,
+    pub(super) carried: Vec<Carried>,
+}
+
+/// Renders requests of one collection.
+pub(super) struct Renderer<'a, 'r> {
+    pub(super) plan: &'a Plan,
+    pub(super) unit: usize,
+    pub(super) scope: &'a Scope<'r>,
+}
+
+impl<'a> Renderer<'a, '_> {
+    fn engine(&self) -> &'a Engine {
+        &self.plan.engine
+    }
+
+    /// The definition that the request names; of equal names the environment's counts.
+    fn definition(&self, request: &Request) -> Option<(&'a Definition, bool)> {
+        let Choice::Named { name, .. } = &request.auth else { return None };
+        let own = || self.plan.units[self.unit].collection.auth.iter().find(|definition| definition.name == *name);
+        match self.plan.environment.definition(name) {
+            Some(definition) => Some((definition, true)),
+            None => own().map(|definition| (definition, false)),
+        }
+    }
+
+    /// Every template that sending the request renders, and whether the environment's own scope renders it.
+    pub(super) fn templates(&self, request: &'a Request) -> Vec<(&'a Template, bool)> {
+        let mut found: Vec<_> = crate::plan::sent_templates(request).into_iter().map(|template| (template, false)).collect();
+        if let Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment)) = self.definition(request) {
+            found.extend(scheme.templates().into_iter().map(|template| (template, environment)));
+        }
+        found
+    }
+
+    /// The secrets that the request carries, by the names that its templates read.
+    fn carried(&self, request: &'a Request) -> Result<Vec<Carried>, Error> {
+        let mut carried: Vec<Carried> = Vec::new();
+        for (template, environment) in self.templates(request) {
+            for read in template.reads().iter().filter(|read| !read.presence_only) {
+                let Some(name) = read.path.first() else { continue };
+                if carried.iter().any(|known| known.name == *name) {
+                    continue;
+                }
+                let found = match environment {
+                    true => self.scope.environment().get(name)?.map(|found| (found.secret, None)),
+                    false => self.scope.find(name)?.map(|found| (found.secret, found.origin)),
+                };
+                if let Some((true, origin)) = found {
+                    let given = self.scope.environment().is_given(name);
+                    carried.push(Carried { name: name.clone(), origin, given });
+                }
+            }
+        }
+        Ok(carried)
+    }
+
+    /// Renders everything of `request`.
+    ///
+    /// # Errors
+    /// A template fails, or what comes out is no URL, header or file that can be sent.
+    pub(super) fn render(&self, request: &'a Request) -> Result<Rendered, Error> {
+        let mut url = self.url(request)?;
+        let mut headers: Vec<(String, String)> = Vec::new();
+        for field in &request.headers {
+            for value in self.values(field)? {
+                headers.push((field.name.clone(), value));
+            }
+        }
+        let mut query = self.pairs(&request.query)?;
+        self.authorise(request, &mut headers, &mut query)?;
+        append_query(&mut url, &query);
+        let (body, body_text, content_type) = self.body(request)?;
+        if let Some(content_type) = content_type
+            && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
+        {
+            headers.push(("Content-Type".to_owned(), content_type));
+        }
+        let method = http::Method::new(&request.method).map_err(|error| at(request.url.place(), &error))?;
+        let mut sent = http::Request::new(method, url);
+        sent.headers = headers;
+        sent.body = body;
+        Ok(Rendered { request: sent, body_text, carried: self.carried(request)? })
+    }
+
+    fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
+        let mut found = Vec::new();
+        for template in &field.values {
+            found.extend(self.engine().texts(template, self.scope)?);
+        }
+        Ok(found)
+    }
+
+    fn pairs(&self, fields: &[Field]) -> Result<Vec<(String, String)>, Error> {
+        let mut found = Vec::new();
+        for field in fields {
+            found.extend(self.values(field)?.into_iter().map(|value| (field.name.clone(), value)));
+        }
+        Ok(found)
+    }
+
+    fn url(&self, request: &Request) -> Result<Url, Error> {
+        let mut text = self.engine().text(&request.url, self.scope)?;
+        if text.starts_with('/')
+            && let Some(base) = &request.base_url
+        {
+            let base = self.engine().text(base, self.scope)?;
+            text = format!("{}{text}", base.trim_end_matches('/'));
+        }
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+            parsed => {
+                let why = match parsed {
+                    Ok(url) if url.scheme() != "http" && url.scheme() != "https" => "it does not start with `https://` or `http://`",
+                    Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => "it does not start with `https://` or `http://`",
+                    Err(url::ParseError::InvalidPort) => "its port is no number from 0 to 65535",
+                    Err(_) => "its host can't be read",
+                };
+                let finding = request.url.place().error("the url that comes out can't be used").label(why);
+                Err(finding.help(format!("it is `{text}`")).into())
+            }
+        }
+    }
+
+    /// Adds what the request is authorised with. It replaces a header of the same name.
+    fn authorise(
+        &self,
+        request: &Request,
+        headers: &mut Vec<(String, String)>,
+        query: &mut Vec<(String, String)>,
+    ) -> Result<(), Error> {
+        let named = self.definition(request);
+        let (scheme, environment) = match (&request.auth, &named) {
+            (Choice::Inline(scheme), _) => (scheme, false),
+            (_, Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment))) => (scheme, *environment),
+            _ => return Ok(()),
+        };
+        let text = |template: &Template| {
+            let own = self.scope.environment().scope(template.reads());
+            let values: &dyn Values = if environment { &own } else { self.scope };
+            self.engine().text(template, values)
+        };
+        let mut set = |name: &str, value: String| {
+            headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
+            headers.push((name.to_owned(), value));
+        };
+        match scheme {
+            Scheme::Bearer(token) => set("Authorization", format!("Bearer {}", text(token)?)),
+            Scheme::Basic { username, password } => {
+                use base64::Engine as _;
+                let user = text(username)?;
+                if user.contains(':') {
+                    let finding = username.place().error("a user name for Basic authorisation can't hold a `:` (RFC 7617 §2)");
+                    return Err(finding.into());
+                }
+                let pair = format!("{user}:{}", text(password)?);
+                set("Authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
+            }
+            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, text(value)?),
+            Scheme::ApiKey { carrier: Carrier::Query, name, value } => query.push((name.clone(), text(value)?)),
+            Scheme::ApiKey { carrier: Carrier::Cookie, name, value } => {
+                let cookie = format!("{name}={}", text(value)?);
+                match headers.iter_mut().find(|(old, _)| old.eq_ignore_ascii_case("cookie")) {
+                    Some((_, cookies)) => *cookies = format!("{cookies}; {cookie}"),
+                    None => headers.push(("Cookie".to_owned(), cookie)),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The body, its text for a dry run, and the content type that goes with it.
+    fn body(&self, request: &Request) -> Result<(Option<http::Body>, Option<String>, Option<String>), Error> {
+        let Some(body) = &request.body else { return Ok((None, None, None)) };
+        let (text, content_type) = match body {
+            Body::Form(fields) => {
+                let pairs = self.pairs(fields)?;
+                let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
+                (text, "application/x-www-form-urlencoded".to_owned())
+            }
+            Body::Json(tree) => (self.engine().tree(tree, self.scope)?.to_string(), "application/json".to_owned()),
+            Body::Text(template) => (self.engine().text(template, self.scope)?, "text/plain; charset=utf-8".to_owned()),
+            Body::File { path, content_type } => return self.file(path, content_type.as_ref()),
+        };
+        let preview = text.clone();
+        Ok((Some(http::Body::Bytes(Bytes::from(text))), Some(preview), Some(content_type)))
+    }
+
+    fn file(
+        &self,
+        path: &Template,
+        content_type: Option<&Template>,
+    ) -> Result<(Option<http::Body>, Option<String>, Option<String>), Error> {
+        let named = self.engine().text(path, self.scope)?;
+        let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
+        let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
+            let finding = path.place().error(format!("can't read the body file {refusal}"));
+            Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
+        })?;
+        let body = http::Body::file(opened.file)
+            .map_err(|error| Error::from(path.place().error(format!("can't read the body file `{named}`: {error}"))))?;
+        let content_type = match content_type {
+            Some(template) => self.engine().text(template, self.scope)?,
+            None => "application/octet-stream".to_owned(),
+        };
+        Ok((Some(body), Some(format!("<the file {named}>")), Some(content_type)))
+    }
+}
+
+/// Adds parameters behind those that the url has already.
+fn append_query(url: &mut Url, pairs: &[(String, String)]) {
+    if pairs.is_empty() {
+        return;
+    }
+    let mut query = url.query().unwrap_or_default().to_owned();
+    for (name, value) in pairs {
+        if !query.is_empty() {
+            query.push('&');
+        }
+        query.extend(utf8_percent_encode(name, COMPONENT));
+        query.push('=');
+        query.extend(utf8_percent_encode(value, COMPONENT));
+    }
+    url.set_query(Some(&query));
+}
+
+/// An error of `http` at a place.
+pub(super) fn at(place: &Place, error: &http::Error) -> Error {
+    let mut finding: Diagnostic = place.error(error.to_string());
+    if let Some(hint) = error.hint() {
+        finding = finding.help(hint);
+    }
+    finding.into()
+}

@@ -1,0 +1,229 @@
+//! One request: may it run, what is sent, what came, does it hold.
+
+use std::time::Instant;
+
+use crate::check::{self, Answer, Failure};
+use crate::collection::Request;
+use crate::diagnostic::Diagnostic;
+use crate::event::{Outcome, Preview, Problem, ProblemKind, Skipped, Step};
+use crate::http::{self, Exchange};
+use crate::plan::Scope;
+use crate::template::{self, Template, Tree};
+
+use super::Run;
+use super::harvest::{Harvest, render_with, simple_paths};
+use super::render::{Rendered, Renderer};
+use super::response::AnswerScope;
+
+impl Run<'_, '_> {
+    /// Takes a request through all its stages and tells how it ended.
+    pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'_>) -> Outcome {
+        let started = Instant::now();
+        let blank = |outcome: Outcome| Step {
+            request,
+            outcome,
+            exchange: None,
+            sent: None,
+            preview: None,
+            captured: Vec::new(),
+            stored: Vec::new(),
+            stored_in: None,
+            duration: started.elapsed(),
+        };
+        let renderer = Renderer { plan: self.plan, unit, scope };
+        let ready = match self.may_run(request, &renderer) {
+            Ok(()) => renderer.render(request).map_err(|error| Outcome::Errored(Box::new(build_problem(error, request)))),
+            Err(outcome) => Err(outcome),
+        };
+        let mut rendered = match ready {
+            Ok(rendered) => rendered,
+            Err(outcome) => return self.finish(blank(outcome)),
+        };
+        if self.policy.dry_run {
+            let preview = preview(&rendered);
+            return self.finish(Step { preview: Some(&preview), ..blank(Outcome::Passed) });
+        }
+        if let Some(limit) = self.policy.timeout.or(request.timeout) {
+            rendered.request.timeout = limit;
+        }
+        let names = renderer.templates(request).into_iter().flat_map(|(template, _)| template.reads());
+        self.values.mark_used(names.chain(request.when.iter().flat_map(Template::reads)).map(|read| read.path[0].as_str()));
+        let body = rendered.request.body.clone();
+        match self.send(rendered, request).await {
+            Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
+            Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
+        }
+    }
+
+    /// Whether the request is to be sent at all.
+    fn may_run<'a>(&self, request: &'a Request, renderer: &Renderer<'a, '_>) -> Result<(), Outcome> {
+        let scope = renderer.scope;
+        if self.unsaved && !request.always {
+            return Err(Outcome::Skipped(Skipped::UnsavedValue));
+        }
+        if let Some(when) = &request.when {
+            match self.plan.engine.holds(when, scope) {
+                Ok(true) => {}
+                Ok(false) => return Err(Outcome::Skipped(Skipped::Condition)),
+                Err(template::Error::Undefined { path, place }) => {
+                    let name = path.split(['.', '[']).next().unwrap_or_default();
+                    return Err(self.missing(name, renderer.unit, &place));
+                }
+                Err(error) => return Err(Outcome::Errored(Box::new(build_problem(error, request)))),
+            }
+        }
+        for (template, environment) in renderer.templates(request) {
+            for read in template.reads().iter().filter(|read| !read.guarded) {
+                let Some(name) = read.path.first() else { continue };
+                let missing = if environment { None } else { scope.missing(name) };
+                if let Some(missing) = missing {
+                    return Err(self.missing(&missing, renderer.unit, &read.place));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of a request that reads a value that is not there.
+    fn missing(&self, name: &str, unit: usize, place: &crate::diagnostic::Place) -> Outcome {
+        match self.plan.producer(unit, name) {
+            Some(_) if self.policy.dry_run => Outcome::Skipped(Skipped::DryRun { name: name.to_owned() }),
+            Some(producer) => {
+                Outcome::Skipped(Skipped::MissingValue { name: name.to_owned(), producer: producer.full_name() })
+            }
+            None => {
+                let diagnostic = match self.values.unset(name) {
+                    Some(unset) => self.plan.unset_finding(place, &unset),
+                    None => place.error(format!("`{name}` has no value")),
+                };
+                Outcome::Errored(Box::new(Problem { kind: ProblemKind::Build, diagnostic }))
+            }
+        }
+    }
+
+    /// Asks the gate, then sends.
+    async fn send(&self, rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
+        let Rendered { request: sent, carried, .. } = rendered;
+        let place = request.url.place();
+        let build = |error: template::Error| build_problem(error, request);
+        let returning = carried.iter().any(|secret| secret.origin.is_some());
+        let pass = self.gate.pass(&sent.url, carried).map_err(build)?;
+        let mut parts: Vec<&[u8]> = vec![sent.url.as_str().as_bytes()];
+        parts.extend(sent.headers.iter().map(|(_, value)| value.as_bytes()));
+        if let Some(http::Body::Bytes(bytes)) = &sent.body {
+            parts.push(bytes);
+        }
+        // A secret that goes back to where it came from is known to the gate by name; the second belt can't tell it apart.
+        if !returning && pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts).map_err(build)? {
+            let finding = place.error("the request holds a known secret, and its host is not allowed to get one").refusal();
+            let finding = match crate::trust::Origin::of(&sent.url) {
+                Some(origin) => finding.help(format!("add this to the environment: {}", crate::trust::Allowed::line_to_add(&origin))),
+                None => finding,
+            };
+            return Err(Problem { kind: ProblemKind::Policy, diagnostic: finding });
+        }
+        self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
+            let mut diagnostic = place.error(error.to_string());
+            if let Some(hint) = error.hint() {
+                diagnostic = diagnostic.help(hint);
+            }
+            let kind = match error.class() {
+                http::Class::Request => ProblemKind::Build,
+                http::Class::Transport => ProblemKind::Transport,
+                http::Class::Policy => ProblemKind::Policy,
+            };
+            Problem { kind, diagnostic }
+        })
+    }
+
+    /// Takes values from the answer, saves what is stored, then looks at what must hold.
+    fn judge(
+        &mut self,
+        request: &Request,
+        scope: &Scope<'_>,
+        (exchange, sent): (&Exchange, Option<&http::Body>),
+        started: Instant,
+    ) -> Outcome {
+        let response = &exchange.response;
+        let url = &exchange.request.url;
+        let mut answer =
+            Answer::new(response.status, &response.headers, &response.body, url.as_str(), exchange.timings.total);
+        if let Some(paths) = simple_paths(request) {
+            answer.prepare(&paths);
+        }
+        let unexpected = check::status(&request.assertions, &request.place, response.status);
+        let Harvest { captured, stored, saved, failures, mut problems } =
+            self.harvest(request, scope, &answer, url, unexpected.is_none());
+        let mask = |text: &str| self.masker.mask(text);
+        let status_failed = unexpected.is_some();
+        let mut add = |kind: ProblemKind, failure: &Failure| {
+            problems.push(Problem { kind, diagnostic: failure.describe(&mask) });
+        };
+        if let Some(failure) = &unexpected {
+            add(ProblemKind::Status, failure);
+        }
+        failures.iter().for_each(|failure| add(ProblemKind::Capture, failure));
+        let not_json = failures.iter().any(|failure| matches!(failure, Failure::NotJson { .. }));
+        for failure in self.verdicts(request, scope, &answer) {
+            // A body that is not JSON is one mistake, and behind an unexpected status it is none of its own.
+            if matches!(failure, Failure::NotJson { .. }) && (not_json || status_failed) {
+                continue;
+            }
+            add(ProblemKind::Assertion, &failure);
+        }
+        let outcome = if problems.is_empty() { Outcome::Passed } else { Outcome::Failed(problems) };
+        let stored_in = if saved { self.store.map(|store| store.shown()) } else { None };
+        self.finish(Step {
+            request,
+            outcome,
+            exchange: Some(exchange),
+            sent,
+            preview: None,
+            captured,
+            stored,
+            stored_in,
+            duration: started.elapsed(),
+        })
+    }
+
+    fn verdicts(&self, request: &Request, scope: &Scope<'_>, answer: &Answer<'_>) -> Vec<Failure> {
+        if request.assertions.checks.is_empty() {
+            return Vec::new();
+        }
+        let engine = &self.plan.engine;
+        let mut tree = |tree: &Tree<Template>| render_with(engine, scope, answer, tree);
+        let mut condition =
+            |template: &Template| engine.holds(template, &AnswerScope { scope, answer, reads: template.reads().iter().collect() });
+        check::verdicts(
+            &request.assertions.checks,
+            answer,
+            &mut check::Renderers { tree: &mut tree, condition: &mut condition },
+        )
+    }
+}
+
+/// A request that can't be built from the values at hand.
+fn build_problem(error: template::Error, request: &Request) -> Problem {
+    let diagnostic = match error {
+        template::Error::Undefined { path, place } => place.error(format!("`{path}` has no value")),
+        template::Error::Failed(finding) => *finding,
+    };
+    let diagnostic = match diagnostic.place {
+        Some(_) => diagnostic,
+        None => Diagnostic { place: Some(request.place.clone()), ..diagnostic },
+    };
+    let kind = match diagnostic.cause {
+        crate::diagnostic::Cause::Policy => ProblemKind::Policy,
+        crate::diagnostic::Cause::Input => ProblemKind::Build,
+    };
+    Problem { kind, diagnostic }
+}
+
+fn preview(rendered: &Rendered) -> Preview {
+    Preview {
+        method: rendered.request.method.to_string(),
+        url: rendered.request.url.to_string(),
+        headers: rendered.request.headers.clone(),
+        body: rendered.body_text.clone(),
+    }
+}
