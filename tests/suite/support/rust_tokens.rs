@@ -87,7 +87,7 @@ fn quoted(text: &str, quote: char) -> usize {
 }
 
 /// Leaves out each item under `#[cfg(test)]`.
-fn without_tests<'a>(tokens: Vec<(usize, &'a str)>) -> Vec<(usize, &'a str)> {
+fn without_tests(tokens: Vec<(usize, &str)>) -> Vec<(usize, &str)> {
     const MARK: [&str; 7] = ["#", "[", "cfg", "(", "test", ")", "]"];
     let mut kept = Vec::new();
     let mut at = 0;
