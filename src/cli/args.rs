@@ -33,7 +33,7 @@ pub(super) struct Args {
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Run collections (the default command)
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// Find every mistake, send nothing
     Check(CheckArgs),
     /// Show requests, their tags and the variables they need

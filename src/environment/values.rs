@@ -132,7 +132,7 @@ impl<'e> Values<'e> {
         self.unset_below(name, &mut Vec::new())
     }
 
-    fn unset_below<'n>(&self, name: &'n str, seen: &mut Vec<String>) -> Option<Unset> {
+    fn unset_below(&self, name: &str, seen: &mut Vec<String>) -> Option<Unset> {
         if self.memo.borrow().contains_key(name) || seen.iter().any(|earlier| earlier == name) {
             return None;
         }
@@ -156,7 +156,7 @@ impl<'e> Values<'e> {
     }
 
     /// Marks `names`, and whatever they read in turn, as used by a request that was sent.
-    pub fn mark_used<'n>(&self, names: &mut dyn Iterator<Item = &'n str>) {
+    pub fn mark_used(&self, names: &mut dyn Iterator<Item = &str>) {
         for name in names {
             let Some((&key, &variable)) = self.known.get_key_value(name) else { continue };
             if !self.used.borrow_mut().insert(key) {

@@ -184,7 +184,7 @@ pub(super) fn render_with(
 }
 
 /// Whether the paths of a request can be read in one pass, without building the tree of the body.
-pub(super) fn simple_paths<'h>(request: &'h Request) -> Option<Vec<&'h crate::query::JsonPath>> {
+pub(super) fn simple_paths(request: &Request) -> Option<Vec<&crate::query::JsonPath>> {
     let reads_response = |template: &Template| template.reads().iter().any(|read| read.path[0] == "response");
     let mut paths = Vec::new();
     for capture in request.products() {

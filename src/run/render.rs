@@ -26,6 +26,14 @@ pub(super) struct Rendered {
     pub(super) carried: Vec<Carried>,
 }
 
+/// A body that can be sent.
+struct RenderedBody {
+    body: http::Body,
+    /// The body as text, for a dry run; a file as its path.
+    text: String,
+    content_type: String,
+}
+
 /// Renders requests of one collection.
 pub(super) struct Renderer<'a, 'r> {
     pub(super) plan: &'a Plan,
@@ -94,15 +102,16 @@ impl<'a> Renderer<'a, '_> {
         let mut query = self.pairs(&request.query)?;
         self.authorise(request, &mut headers, &mut query)?;
         append_query(&mut url, &query);
-        let (body, body_text, content_type) = self.body(request)?;
-        if let Some(content_type) = content_type
+        let body = request.body.as_ref().map(|body| self.body(body)).transpose()?;
+        if let Some(body) = &body
             && !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"))
         {
-            headers.push(("Content-Type".to_owned(), content_type));
+            headers.push(("Content-Type".to_owned(), body.content_type.clone()));
         }
         let method = http::Method::new(&request.method).map_err(|error| at(request.url.place(), &error))?;
         let mut sent = http::Request::new(method, url);
         sent.headers = headers;
+        let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
         sent.body = body;
         Ok(Rendered { request: sent, body_text, carried: self.carried(request)? })
     }
@@ -195,28 +204,22 @@ impl<'a> Renderer<'a, '_> {
         Ok(())
     }
 
-    /// The body, its text for a dry run, and the content type that goes with it.
-    fn body(&self, request: &Request) -> Result<(Option<http::Body>, Option<String>, Option<String>), Error> {
-        let Some(body) = &request.body else { return Ok((None, None, None)) };
+    fn body(&self, body: &Body) -> Result<RenderedBody, Error> {
         let (text, content_type) = match body {
             Body::Form(fields) => {
                 let pairs = self.pairs(fields)?;
                 let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
-                (text, "application/x-www-form-urlencoded".to_owned())
+                (text, "application/x-www-form-urlencoded")
             }
-            Body::Json(tree) => (self.engine().tree(tree, self.scope)?.to_string(), "application/json".to_owned()),
-            Body::Text(template) => (self.engine().text(template, self.scope)?, "text/plain; charset=utf-8".to_owned()),
+            Body::Json(tree) => (self.engine().tree(tree, self.scope)?.to_string(), "application/json"),
+            Body::Text(template) => (self.engine().text(template, self.scope)?, "text/plain; charset=utf-8"),
             Body::File { path, content_type } => return self.file(path, content_type.as_ref()),
         };
-        let preview = text.clone();
-        Ok((Some(http::Body::Bytes(Bytes::from(text))), Some(preview), Some(content_type)))
+        let body = http::Body::Bytes(Bytes::from(text.clone()));
+        Ok(RenderedBody { body, text, content_type: content_type.to_owned() })
     }
 
-    fn file(
-        &self,
-        path: &Template,
-        content_type: Option<&Template>,
-    ) -> Result<(Option<http::Body>, Option<String>, Option<String>), Error> {
+    fn file(&self, path: &Template, content_type: Option<&Template>) -> Result<RenderedBody, Error> {
         let named = self.engine().text(path, self.scope)?;
         let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
         let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
@@ -229,7 +232,7 @@ impl<'a> Renderer<'a, '_> {
             Some(template) => self.engine().text(template, self.scope)?,
             None => "application/octet-stream".to_owned(),
         };
-        Ok((Some(body), Some(format!("<the file {named}>")), Some(content_type)))
+        Ok(RenderedBody { body, text: format!("<the file {named}>"), content_type })
     }
 }
 

@@ -11,7 +11,7 @@ use tera::Tera;
 use super::compiled::Compiled;
 use super::lex::{self, Fault, Segment, Token};
 use super::reads::{Findings, Reader};
-use super::{Body, Engine, Part, Syntax, Template, fault, functions, locate, scalar, url};
+use super::{Body, Engine, Part, Syntax, Template, fault, functions, scalar, url};
 use crate::clock::{Clock, SystemClock};
 use crate::diagnostic::{Diagnostic, Hidden, Place, SourceFile, Span};
 use crate::yaml::{self, Kind, Node, Scalar};
@@ -121,7 +121,7 @@ impl Template {
 
 /// A fault at its place; in a hidden file without a word of the text.
 fn diagnostic(file: &Arc<SourceFile>, node: &Node, fault: Fault) -> Diagnostic {
-    let place = Place::new(file, locate::locate(file, node, fault.at));
+    let place = Place::new(file, yaml::locate(file, node, fault.at));
     if file.is_hidden() {
         return place
             .error("this value is not a template that can be read")

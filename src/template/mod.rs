@@ -17,7 +17,7 @@ mod engine;
 mod fault;
 mod functions;
 mod lex;
-mod locate;
+
 mod name;
 mod names;
 mod reads;
@@ -33,7 +33,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, Place, SourceFile};
-use crate::yaml::Node;
+use crate::yaml::{self, Node};
 use compiled::Compiled;
 
 pub use builder::Builder;
@@ -201,7 +201,7 @@ impl Template {
             .filter(|path| !path.local)
             .map(|path| Read {
                 path: path.parts.clone(),
-                place: Place::new(file, locate::locate(file, node, path.at.clone())),
+                place: Place::new(file, yaml::locate(file, node, path.at.clone())),
                 guarded: path.guarded,
                 presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.tested),
             })
@@ -212,7 +212,7 @@ impl Template {
     /// The place of a range of the source.
     fn place_of(&self, range: Range<usize>) -> Place {
         let file = &self.inner.place.file;
-        Place::new(file, locate::locate(file, &self.inner.node, range))
+        Place::new(file, yaml::locate(file, &self.inner.node, range))
     }
 
     fn failed(&self, range: Range<usize>, message: &str) -> Error {

@@ -93,7 +93,10 @@ pub fn plain_value(text: &str) -> serde_json::Value {
         Kind::Integer(_) | Kind::Float(_) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
         Kind::Null | Kind::Text => Value::from(text),
     };
-    if value.is_number() && value.to_string() != text { Value::from(text) } else { value }
+    match value {
+        Value::Number(number) if number.to_string().as_str() != text => Value::from(text),
+        value => value,
+    }
 }
 
 #[cfg(test)]
