@@ -128,8 +128,7 @@ const KEYS: &[&str] = &[
 /// Decodes what stands under `oauth2:`.
 pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
     let fields = decoder.fields(node, "an `oauth2` login", KEYS)?;
-    let mut login =
-        Login { place: decoder.place(node.span), grant_type: GrantType::AuthorizationCode, templates: Vec::new() };
+    let mut login = Login { place: decoder.place(node.span), grant_type: GrantType::AuthorizationCode, templates: Vec::new() };
     if let Some(grant) = fields.get("grant_type").and_then(|node| decoder.text(node, "`grant_type`")) {
         login.grant_type = GrantType::named(grant);
     }
@@ -155,11 +154,7 @@ fn sections(decoder: &mut Decoder, templates: &mut Builder, fields: &Fields<'_>,
         ("authorize", "`authorize`", &["params"]),
         ("token", "`token`", &["params", "headers", "body", "access_token"]),
         ("refresh", "`refresh`", &["url", "params", "skew"]),
-        (
-            "assertion",
-            "`assertion`",
-            &["config", "key", "passphrase", "key_id", "algorithm", "audience", "claims", "lifetime"],
-        ),
+        ("assertion", "`assertion`", &["config", "key", "passphrase", "key_id", "algorithm", "audience", "claims", "lifetime"]),
         ("send", "`send`", &["header", "query", "prefix"]),
     ];
     for (key, what, known) in SECTIONS {

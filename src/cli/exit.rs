@@ -52,7 +52,11 @@ impl From<Exit> for ExitCode {
 
 /// The exit of static findings: refused when all of them are refusals.
 pub(super) fn of_findings(findings: &[Diagnostic]) -> Exit {
-    if !findings.is_empty() && findings.iter().all(|finding| finding.cause == Cause::Policy) { Exit::Refused } else { Exit::Usage }
+    if !findings.is_empty() && findings.iter().all(|finding| finding.cause == Cause::Policy) {
+        Exit::Refused
+    } else {
+        Exit::Usage
+    }
 }
 
 /// The exit of a finished run. Of several that apply the worst counts: 5, 6, 4, 3, 1.

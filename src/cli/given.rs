@@ -44,7 +44,9 @@ pub(super) fn collect(
                 Diagnostic::error(format!("`--var {name}=…`: `{name}` can't be the name of a variable"))
                     .help("letters, digits and `_`, not starting with a digit, and none of the reserved names"),
             ),
-            None => findings.push(Diagnostic::error(format!("`--var {argument}` has no value")).help(format!("write `--var {argument}=VALUE`"))),
+            None => findings.push(
+                Diagnostic::error(format!("`--var {argument}` has no value")).help(format!("write `--var {argument}=VALUE`")),
+            ),
         }
     }
     for (variable, text) in &world.variables {

@@ -33,7 +33,8 @@ pub(super) fn run(mut world: World, args: &CheckArgs) -> Exit {
 
 fn collection(plan: &Plan, unit: usize, style: Style) -> String {
     let collection = &plan.units[unit].collection;
-    let mut text = format!("{}  {}\n", style.paint(Paint::Strong, &collection.name), style.paint(Paint::Faint, collection.file.name()));
+    let mut text =
+        format!("{}  {}\n", style.paint(Paint::Strong, &collection.name), style.paint(Paint::Faint, collection.file.name()));
     let wanted = wanted_names(plan, unit);
     let method = collection.requests.iter().map(|request| request.method.len()).max().unwrap_or_default();
     for request in &collection.requests {

@@ -43,8 +43,7 @@ pub fn run(mut world: World) -> ExitCode {
 
 /// Help and version go to stdout; wrong usage to stderr.
 fn usage(world: &mut World, error: &clap::Error) -> Exit {
-    let (stream, exit) =
-        if error.use_stderr() { (&mut world.stderr, Exit::Usage) } else { (&mut world.stdout, Exit::Passed) };
+    let (stream, exit) = if error.use_stderr() { (&mut world.stderr, Exit::Usage) } else { (&mut world.stdout, Exit::Passed) };
     let text = error.render().to_string();
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
     exit

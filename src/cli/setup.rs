@@ -32,7 +32,8 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given = given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
+    let given =
+        given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
     let inputs = Inputs {
         paths: &args.collections,
         environment: args.env.as_deref(),

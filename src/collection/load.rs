@@ -77,9 +77,10 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>)
             walk(&path, found, findings);
         } else if kind.is_file() && !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")) {
             let shown = path.display().to_string();
-            match read_text(&path).map_err(|error| vec![unreadable(&shown, &error.to_string())]).and_then(|text| {
-                yaml::read(&shown, text, Privacy::Open)
-            }) {
+            match read_text(&path)
+                .map_err(|error| vec![unreadable(&shown, &error.to_string())])
+                .and_then(|text| yaml::read(&shown, text, Privacy::Open))
+            {
                 Ok(Document { root: Some(root), .. }) if root.get("requests").is_some() => found.push(path),
                 Ok(_) => {}
                 Err(more) => findings.extend(more),

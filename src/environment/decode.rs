@@ -30,12 +30,7 @@ pub(super) struct Part {
 }
 
 /// Decodes a file; `folder` is the one that holds it.
-pub(super) fn file(
-    document: &Document,
-    folder: &Path,
-    layer: Layer,
-    templates: &mut Builder,
-) -> (Part, Vec<Diagnostic>) {
+pub(super) fn file(document: &Document, folder: &Path, layer: Layer, templates: &mut Builder) -> (Part, Vec<Diagnostic>) {
     let mut decoder = Decoder::with_tags(&document.file);
     let mut part = Part::default();
     if let Some(root) = &document.root {
@@ -98,13 +93,7 @@ fn sandbox(decoder: &mut Decoder, node: &Node) -> Option<SandboxChoice> {
 }
 
 /// One variable.
-fn variable(
-    decoder: &mut Decoder,
-    templates: &mut Builder,
-    entry: &Entry,
-    folder: &Path,
-    layer: Layer,
-) -> Option<Content> {
+fn variable(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, folder: &Path, layer: Layer) -> Option<Content> {
     if let Some(finding) = name_problem(&entry.key, &decoder.place(entry.key_span)) {
         decoder.report(finding);
         return None;
@@ -127,10 +116,9 @@ fn variable(
     };
     match &*tag.name {
         "!secret" if node.is_null() => Some(Content::SecretUnset),
-        "!secret" if layer == Layer::Local => Some(Content::Tree {
-            tree: templates.add_tree(decoder.file(), node, Syntax::Variable),
-            secret: Some(true),
-        }),
+        "!secret" if layer == Layer::Local => {
+            Some(Content::Tree { tree: templates.add_tree(decoder.file(), node, Syntax::Variable), secret: Some(true) })
+        }
         "!secret" => {
             let finding = place
                 .error(format!("the secret `{}` has its value in a file that is shared", entry.key))
@@ -143,9 +131,7 @@ fn variable(
             decoder.report(finding);
             None
         }
-        "!plain" => {
-            Some(Content::Tree { tree: templates.add_tree(decoder.file(), node, Syntax::Variable), secret: Some(false) })
-        }
+        "!plain" => Some(Content::Tree { tree: templates.add_tree(decoder.file(), node, Syntax::Variable), secret: Some(false) }),
         "!env" => match text {
             Some(name) if !name.is_empty() && !name.contains(['=', '\0', ' ']) => Some(Content::ProcessVariable(name)),
             _ => need(decoder, "the name of a process environment variable"),
@@ -209,7 +195,8 @@ fn stored(decoder: &mut Decoder, node: &Node) -> Vec<Stored> {
         };
         match to_json(&entry.value) {
             Ok(value) => {
-                let secret = marked.unwrap_or_else(|| is_secret_name(&entry.key) && !matches!(value, Value::Number(_) | Value::Bool(_)));
+                let secret =
+                    marked.unwrap_or_else(|| is_secret_name(&entry.key) && !matches!(value, Value::Number(_) | Value::Bool(_)));
                 found.push(Stored { name: entry.key.to_string(), value, secret });
             }
             Err(_) => {

@@ -72,12 +72,7 @@ pub fn load(
     let shown = |path: &Path| path.strip_prefix(working_folder).unwrap_or(path).display().to_string();
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let local = path.with_file_name(format!("{stem}.local.yaml"));
-    let files = Files {
-        shared: path.to_owned(),
-        shared_shown: shown(path),
-        local_shown: shown(&local),
-        local,
-    };
+    let files = Files { shared: path.to_owned(), shared_shown: shown(path), local_shown: shown(&local), local };
     let mut environment = without_file(&[]);
     environment.name = stem;
     let mut loader = Loader { root, templates, shown: &shown, environment, findings: Vec::new(), chain: Vec::new() };

@@ -156,14 +156,14 @@ impl<'e> Values<'e> {
     }
 
     /// Marks `names`, and whatever they read in turn, as used by a request that was sent.
-    pub fn mark_used<'n>(&self, names: impl IntoIterator<Item = &'n str>) {
+    pub fn mark_used<'n>(&self, names: &mut dyn Iterator<Item = &'n str>) {
         for name in names {
             let Some((&key, &variable)) = self.known.get_key_value(name) else { continue };
             if !self.used.borrow_mut().insert(key) {
                 continue;
             }
             if let Some(Declaration { content: Content::Tree { tree, .. }, .. }) = self.effective(variable) {
-                self.mark_used(reads(tree).filter_map(|read| read.path.first()).map(String::as_str));
+                self.mark_used(&mut reads(tree).filter_map(|read| read.path.first()).map(String::as_str));
             }
         }
     }
@@ -250,9 +250,7 @@ impl<'e> Values<'e> {
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
         let (value, secret) = match &declaration.content {
             Content::Literal { value, secret } => (value.clone(), *secret || declared_secret(variable)),
-            Content::ProcessVariable(name) => {
-                (Value::String(self.process.get(name).cloned().unwrap_or_default()), true)
-            }
+            Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
                     let finding = Diagnostic::error(format!("`!file {written}` leads out of the project")).refusal();
@@ -361,8 +359,7 @@ fn has_private_text(value: &Value) -> bool {
 
 /// An http(s) URL without userinfo.
 pub(super) fn is_plain_url(text: &str) -> bool {
-    is_url(text)
-        && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
+    is_url(text) && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
 }
 
 fn is_url(text: &str) -> bool {

@@ -35,8 +35,7 @@ pub struct Inputs<'i> {
 /// # Errors
 /// Every mistake of every file that could be found.
 pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Diagnostic>> {
-    let mut loader =
-        Loader { inputs, templates: Builder::new(clock), units: Vec::new(), keys: Vec::new(), findings: Vec::new() };
+    let mut loader = Loader { inputs, templates: Builder::new(clock), units: Vec::new(), keys: Vec::new(), findings: Vec::new() };
     for path in inputs.paths {
         loader.named(path);
     }
@@ -151,7 +150,9 @@ impl Loader<'_> {
             let key = path.canonicalize().unwrap_or_else(|_| path.clone());
             match self.keys.iter().find(|(known, _)| *known == key).map(|(_, progress)| *progress) {
                 Some(Progress::Loading) => self.findings.push(
-                    need.place.error("collections need one another in a circle").label(format!("`{}` is being loaded", need.path)),
+                    need.place
+                        .error("collections need one another in a circle")
+                        .label(format!("`{}` is being loaded", need.path)),
                 ),
                 Some(Progress::Failed) => {}
                 _ => {

@@ -110,9 +110,8 @@ impl<'p> Names<'p> {
         }
         let mut all = self.producers(unit, name);
         let Some(first) = all.next() else { return self.unknown(unit, read) };
-        let before = |p: Producer<'_>| {
-            p.unit < unit || p.unit == unit && (p.index < index || p.index == index && spot == Spot::Assertion)
-        };
+        let before =
+            |p: Producer<'_>| p.unit < unit || p.unit == unit && (p.index < index || p.index == index && spot == Spot::Assertion);
         if guarded || before(first) || all.any(before) {
             return None;
         }
@@ -223,7 +222,9 @@ fn reserved(read: &Read, spot: Spot) -> Option<Diagnostic> {
 fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> {
     if environment.sandbox.is_none() {
         return Some(
-            read.place.error("this environment has no sandbox").help("start one for each run with `sandbox: box` at the top of the file"),
+            read.place
+                .error("this environment has no sandbox")
+                .help("start one for each run with `sandbox: box` at the top of the file"),
         );
     }
     let member = read.path.get(1)?;

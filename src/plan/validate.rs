@@ -160,7 +160,9 @@ fn environment_circles(plan: &Plan, findings: &mut Vec<Diagnostic>) {
         })
     };
     let reads = |name: &str| match tree(name) {
-        Some((tree, _)) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
+        Some((tree, _)) => {
+            tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect()
+        }
         None => Vec::new(),
     };
     for chain in circles(variables.iter().map(|variable| variable.name.as_str()), &reads) {
@@ -297,29 +299,31 @@ impl Plan {
     /// What to tell about a variable that has no value and is read at `place`.
     #[must_use]
     pub fn unset_finding(&self, place: &Place, unset: &Unset) -> Diagnostic {
-    let name = &unset.name;
-    let declared = unset.declaration.place.as_ref().map(|at| format!(", declared at {at}")).unwrap_or_default();
-    let local = self.environment.files.as_ref().map(|files| files.local_shown.as_str());
-    let finding = place.error(match &unset.declaration.content {
-        Content::SecretUnset => format!("the secret `{name}` is not set"),
-        Content::ProcessVariable(variable) => format!("`{name}` comes from the process variable `{variable}`, which is not set"),
-        Content::File { written, .. } => format!("`{name}` comes from the file `{written}`, which does not exist"),
-        Content::Prompt(_) => format!("`{name}` would have to be asked for, and this version of runner can't do that yet"),
-        _ => format!("the variable `{name}` has no value"),
-    });
-    let finding = finding.label(format!("needed here{declared}"));
-    let secret = unset.declaration.content.is_secret();
-    let mut ways = Vec::new();
-    if secret {
-        ways.push(format!("`--secret {name}`"));
-        ways.push(format!("the process variable RUNNER_SECRET_{name}"));
-    } else {
-        ways.push(format!("`--var {name}=…`"));
-        ways.push(format!("the process variable RUNNER_VAR_{name}"));
+        let name = &unset.name;
+        let declared = unset.declaration.place.as_ref().map(|at| format!(", declared at {at}")).unwrap_or_default();
+        let local = self.environment.files.as_ref().map(|files| files.local_shown.as_str());
+        let finding = place.error(match &unset.declaration.content {
+            Content::SecretUnset => format!("the secret `{name}` is not set"),
+            Content::ProcessVariable(variable) => {
+                format!("`{name}` comes from the process variable `{variable}`, which is not set")
+            }
+            Content::File { written, .. } => format!("`{name}` comes from the file `{written}`, which does not exist"),
+            Content::Prompt(_) => format!("`{name}` would have to be asked for, and this version of runner can't do that yet"),
+            _ => format!("the variable `{name}` has no value"),
+        });
+        let finding = finding.label(format!("needed here{declared}"));
+        let secret = unset.declaration.content.is_secret();
+        let mut ways = Vec::new();
+        if secret {
+            ways.push(format!("`--secret {name}`"));
+            ways.push(format!("the process variable RUNNER_SECRET_{name}"));
+        } else {
+            ways.push(format!("`--var {name}=…`"));
+            ways.push(format!("the process variable RUNNER_VAR_{name}"));
+        }
+        if let Some(local) = local {
+            ways.push(format!("`{name}: …` under `variables:` in {local}"));
+        }
+        finding.help(format!("give it with {}", ways.join(", or ")))
     }
-    if let Some(local) = local {
-        ways.push(format!("`{name}: …` under `variables:` in {local}"));
-    }
-    finding.help(format!("give it with {}", ways.join(", or ")))
-}
 }

@@ -167,4 +167,3 @@ impl<'r, 'o> Run<'r, 'o> {
         step.outcome
     }
 }
-

@@ -135,7 +135,9 @@ impl<'a> Renderer<'a, '_> {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
             parsed => {
                 let why = match parsed {
-                    Ok(url) if url.scheme() != "http" && url.scheme() != "https" => "it does not start with `https://` or `http://`",
+                    Ok(url) if url.scheme() != "http" && url.scheme() != "https" => {
+                        "it does not start with `https://` or `http://`"
+                    }
                     Ok(_) | Err(url::ParseError::RelativeUrlWithoutBase) => "it does not start with `https://` or `http://`",
                     Err(url::ParseError::InvalidPort) => "its port is no number from 0 to 65535",
                     Err(_) => "its host can't be read",

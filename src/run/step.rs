@@ -47,7 +47,8 @@ impl Run<'_, '_> {
             rendered.request.timeout = limit;
         }
         let names = renderer.templates(request).into_iter().flat_map(|(template, _)| template.reads());
-        self.values.mark_used(names.chain(request.when.iter().flat_map(Template::reads)).map(|read| read.path[0].as_str()));
+        let reads = names.chain(request.when.iter().flat_map(Template::reads));
+        self.values.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
         let body = rendered.request.body.clone();
         match self.send(rendered, request).await {
             Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
@@ -88,9 +89,7 @@ impl Run<'_, '_> {
     fn missing(&self, name: &str, unit: usize, place: &crate::diagnostic::Place) -> Outcome {
         match self.plan.producer(unit, name) {
             Some(_) if self.policy.dry_run => Outcome::Skipped(Skipped::DryRun { name: name.to_owned() }),
-            Some(producer) => {
-                Outcome::Skipped(Skipped::MissingValue { name: name.to_owned(), producer: producer.full_name() })
-            }
+            Some(producer) => Outcome::Skipped(Skipped::MissingValue { name: name.to_owned(), producer: producer.full_name() }),
             None => {
                 let diagnostic = match self.values.unset(name) {
                     Some(unset) => self.plan.unset_finding(place, &unset),
@@ -117,7 +116,9 @@ impl Run<'_, '_> {
         if !returning && pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts).map_err(build)? {
             let finding = place.error("the request holds a known secret, and its host is not allowed to get one").refusal();
             let finding = match crate::trust::Origin::of(&sent.url) {
-                Some(origin) => finding.help(format!("add this to the environment: {}", crate::trust::Allowed::line_to_add(&origin))),
+                Some(origin) => {
+                    finding.help(format!("add this to the environment: {}", crate::trust::Allowed::line_to_add(&origin)))
+                }
                 None => finding,
             };
             return Err(Problem { kind: ProblemKind::Policy, diagnostic: finding });
@@ -146,8 +147,7 @@ impl Run<'_, '_> {
     ) -> Outcome {
         let response = &exchange.response;
         let url = &exchange.request.url;
-        let mut answer =
-            Answer::new(response.status, &response.headers, &response.body, url.as_str(), exchange.timings.total);
+        let mut answer = Answer::new(response.status, &response.headers, &response.body, url.as_str(), exchange.timings.total);
         if let Some(paths) = simple_paths(request) {
             answer.prepare(&paths);
         }
@@ -192,13 +192,10 @@ impl Run<'_, '_> {
         }
         let engine = &self.plan.engine;
         let mut tree = |tree: &Tree<Template>| render_with(engine, scope, answer, tree);
-        let mut condition =
-            |template: &Template| engine.holds(template, &AnswerScope { scope, answer, reads: template.reads().iter().collect() });
-        check::verdicts(
-            &request.assertions.checks,
-            answer,
-            &mut check::Renderers { tree: &mut tree, condition: &mut condition },
-        )
+        let mut condition = |template: &Template| {
+            engine.holds(template, &AnswerScope { scope, answer, reads: template.reads().iter().collect() })
+        };
+        check::verdicts(&request.assertions.checks, answer, &mut check::Renderers { tree: &mut tree, condition: &mut condition })
     }
 }
 

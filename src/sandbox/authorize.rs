@@ -134,8 +134,11 @@ fn check(core: &Core, query: &Params) -> Result<Request, Refused> {
 
 /// The sandbox's client has one redirect URI: the loopback address, any port and path (RFC 8252 §7.3).
 fn redirect_to(text: &str) -> Result<Url, Refused> {
-    let mismatch =
-        || Refused::Page("redirect_uri_mismatch", format!("{} is no http URL on the loopback address.", shortened(text)));
+    let mismatch = || {
+        let text =
+            format!("{} does not lead to this machine. Expected something like http://127.0.0.1:4000/callback.", shortened(text));
+        Refused::Page("redirect_uri_mismatch", text)
+    };
     let url = Url::parse(text).map_err(|_| mismatch())?;
     let loopback = match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),

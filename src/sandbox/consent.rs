@@ -53,7 +53,7 @@ pub(super) fn ask(request: &Request, action: &str, token: &str) -> Page {
 pub(super) fn code(code: &str) -> Page {
     let body = format!(
         r#"<h1>Your authorization code</h1>
-<p>Copy it to where you were asked for it. It works once, within {LIFETIME} seconds.</p>
+<p>Copy it to where you were asked for it; one click selects it. It works once, within {LIFETIME} seconds.</p>
 <p class="code" tabindex="0">{code}</p>
 <div class="left" aria-hidden="true"><div></div></div>
 <p class="note">The bar shows the time that is left. Once it is empty, start again from your application.</p>
@@ -94,7 +94,7 @@ border:solid var(--line);border-width:1px 0}\
 dt{color:var(--faint)}dd{margin:0;overflow-wrap:anywhere}\
 code,.code{font-family:ui-monospace,monospace;font-size:.9375em;unicode-bidi:isolate}\
 form{display:flex;gap:.75rem;margin:0 0 1.25rem}\
-button{flex:1;padding:.625rem 1rem;font:inherit;font-weight:600;color:var(--text);background:none;border:1px solid var(--line);\
+button{flex:1;padding:.625rem 1rem;font:inherit;font-weight:600;color:var(--text);background:none;border:1px solid var(--faint);\
 border-radius:.5rem;cursor:pointer}\
 button.main{color:var(--on-main);background:var(--main);border-color:var(--main)}\
 button:hover{filter:brightness(1.1)}\

@@ -617,7 +617,7 @@ fn templates_of_two_builders_never_mix() {
 }
 
 #[test]
-fn trees_render_keys_and_leaves() {
+fn trees_render_keys_and_templates() {
     let leaf = |raw: &str| scalar(raw).1;
     let entry = |key: &str, value: Node| yaml::Entry { key: key.into(), key_span: Span::new(0, 3), value };
     let list = Node { value: yaml::Value::Sequence(vec![leaf("1.10"), leaf("'{{ ids }}'")].into()), ..leaf("x") };
@@ -626,7 +626,10 @@ fn trees_render_keys_and_leaves() {
     let (file, _) = scalar("'{{ ids }}'");
     let mut builder = builder();
     let tree = builder.add_tree(&file, &node, Syntax::Value);
-    assert_eq!(tree.leaves().flat_map(Template::reads).map(|read| read.path.join(".")).collect::<Vec<_>>(), ["yes", "id", "ids"]);
+    assert_eq!(
+        tree.templates().flat_map(Template::reads).map(|read| read.path.join(".")).collect::<Vec<_>>(),
+        ["yes", "id", "ids"]
+    );
     let engine = builder.compile().unwrap();
     let value = engine.tree(&tree, &Map::new(sample())).unwrap();
     assert_eq!(value, json!({"plain": true, "k7": [1.1, [1, 2]], "12": null}));

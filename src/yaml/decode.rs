@@ -79,12 +79,7 @@ impl Decoder {
     }
 
     /// The fields of the top map of a file: keys that start with `x-` are free (a place for anchors).
-    pub fn top_fields<'n>(
-        &mut self,
-        node: &'n Node,
-        what: &'static str,
-        known: &'static [&'static str],
-    ) -> Option<Fields<'n>> {
+    pub fn top_fields<'n>(&mut self, node: &'n Node, what: &'static str, known: &'static [&'static str]) -> Option<Fields<'n>> {
         self.open_fields(node, what, known, |key| key.starts_with("x-"))
     }
 

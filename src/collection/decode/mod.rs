@@ -43,8 +43,7 @@ pub(super) fn collection(decoder: &mut Decoder, templates: &mut Builder, documen
     if let Some(name) = fields.get("name").and_then(|node| decoder.text(node, "`name`")) {
         collection.name = name.to_owned();
     }
-    collection.description =
-        fields.get("description").and_then(|node| decoder.text(node, "`description`")).map(str::to_owned);
+    collection.description = fields.get("description").and_then(|node| decoder.text(node, "`description`")).map(str::to_owned);
     if let Some(node) = fields.get("variables") {
         collection.variables = variables(decoder, templates, node);
     }
@@ -83,8 +82,7 @@ fn variables(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Vec
             continue;
         }
         decoder.no_tag(&entry.value);
-        let value =
-            (!entry.value.is_null()).then(|| templates.add_tree(decoder.file(), &entry.value, Syntax::Variable));
+        let value = (!entry.value.is_null()).then(|| templates.add_tree(decoder.file(), &entry.value, Syntax::Variable));
         found.push(Variable { name: entry.key.to_string(), place: decoder.place(entry.key_span), value });
     }
     found

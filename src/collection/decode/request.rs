@@ -13,13 +13,36 @@ use super::super::model::{Assertions, Body, Field, Request};
 use super::{assert, capture};
 
 const REQUEST: &[&str] = &[
-    "name", "description", "tags", "when", "method", "url", "query", "headers", "auth", "form", "json", "body", "multipart",
-    "graphql", "assert", "capture", "store", "for_each", "repeat", "retry", "delay", "timeout", "redirects", "cookies",
-    "save_body", "always", "on_failure",
+    "name",
+    "description",
+    "tags",
+    "when",
+    "method",
+    "url",
+    "query",
+    "headers",
+    "auth",
+    "form",
+    "json",
+    "body",
+    "multipart",
+    "graphql",
+    "assert",
+    "capture",
+    "store",
+    "for_each",
+    "repeat",
+    "retry",
+    "delay",
+    "timeout",
+    "redirects",
+    "cookies",
+    "save_body",
+    "always",
+    "on_failure",
 ];
-const REQUEST_LATER: &[&str] = &[
-    "multipart", "graphql", "for_each", "repeat", "retry", "delay", "redirects", "cookies", "save_body", "on_failure",
-];
+const REQUEST_LATER: &[&str] =
+    &["multipart", "graphql", "for_each", "repeat", "retry", "delay", "redirects", "cookies", "save_body", "on_failure"];
 const GROUP: &[&str] = &["group", "description", "tags", "defaults", "requests", "when", "parallel", "on_failure"];
 const GROUP_LATER: &[&str] = &["when", "parallel", "on_failure"];
 const DEFAULTS: &[&str] = &["base_url", "auth", "headers", "timeout", "retry", "redirects", "cookies", "delay"];

@@ -116,7 +116,7 @@ impl<'t> Case<'t> {
             K::InvalidSimpleKey => self.colon_missing(),
             K::RecursionLimitExceeded => Some(Mistake::new(
                 self.here(),
-                format!("the file is nested deeper than {} levels", DEPTH),
+                format!("the file is nested deeper than {DEPTH} levels"),
                 "the limit is reached here",
             )),
             _ => None,

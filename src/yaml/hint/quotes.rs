@@ -16,9 +16,9 @@ impl<'t> Case<'t> {
                 b'\\' => {
                     let known = is_escape(&bytes[at + 1..]);
                     if known {
-                        good |= bytes.get(at + 1) != Some(&b'/')
+                        good |= bytes.get(at + 1) != Some(&b'/');
                     } else {
-                        bad = bad.or(Some(at))
+                        bad = bad.or(Some(at));
                     }
                     at += 2;
                 }

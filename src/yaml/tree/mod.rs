@@ -61,17 +61,20 @@ pub(super) fn build(text: &str, merges: Merges) -> Tree {
             Ok((event, span)) => builder.event(event, &span),
             Err(error) => {
                 let context = builder.context();
-                Err(hint::scan_error(text, error.kind(), error.marker().byte_offset().unwrap_or(text.len()), context))
+                Err(Box::new(hint::scan_error(text, error.kind(), error.marker().byte_offset().unwrap_or(text.len()), context)))
             }
         };
         if let Err(mistake) = step {
-            builder.report(mistake);
+            builder.report(*mistake);
             builder.tree.cut = true;
             break;
         }
     }
     builder.tree
 }
+
+/// One event taken; an error ends the reading.
+type Step = Result<(), Box<Mistake>>;
 
 /// A collection that is not finished yet. Its children lie on the builder's stacks from `from` on.
 struct Frame {
@@ -152,14 +155,14 @@ impl<'t> Builder<'t> {
     }
 
     /// Takes one event; an error ends the reading.
-    fn event(&mut self, event: Event<'t>, at: &granit_parser::Span) -> Result<(), Mistake> {
+    fn event(&mut self, event: Event<'t>, at: &granit_parser::Span) -> Step {
         let span = at.byte_range().map_or_else(Span::default, |range| Span::new(range.start, range.end));
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
                 if self.documents > 1 {
                     let mistake = Mistake::new(span, "a file holds one document", "a second one starts here");
-                    return Err(mistake.help("put it in a file of its own"));
+                    return Err(Box::new(mistake.help("put it in a file of its own")));
                 }
                 Ok(())
             }
@@ -209,7 +212,7 @@ impl<'t> Builder<'t> {
         Node { value: Value::Scalar(Arc::clone(&self.absent)), span, used_at: span, tag: None }
     }
 
-    fn scalar(&mut self, token: Token<'t>, anchor: usize, at: &granit_parser::Span) -> Result<(), Mistake> {
+    fn scalar(&mut self, token: Token<'t>, anchor: usize, at: &granit_parser::Span) -> Step {
         let tag = self.tag(at);
         let plain = token.style == ScalarStyle::Plain;
         let waits_for_key = self.frames.last().is_some_and(|frame| frame.map && frame.key.is_none());
@@ -281,14 +284,7 @@ impl<'t> Builder<'t> {
         }
     }
 
-    fn open(
-        &mut self,
-        map: bool,
-        style: StructureStyle,
-        anchor: usize,
-        span: Span,
-        at: &granit_parser::Span,
-    ) -> Result<(), Mistake> {
+    fn open(&mut self, map: bool, style: StructureStyle, anchor: usize, span: Span, at: &granit_parser::Span) -> Step {
         if self.frames.len() >= DEPTH {
             return Err(too_deep(span));
         }
@@ -311,7 +307,7 @@ impl<'t> Builder<'t> {
         Ok(())
     }
 
-    fn close(&mut self, span: Span) -> Result<(), Mistake> {
+    fn close(&mut self, span: Span) -> Step {
         let Some(mut frame) = self.frames.pop() else { return Ok(()) };
         let span = Span::new(frame.start, if frame.flow { span.end } else { frame.end });
         let value = if frame.map {
@@ -326,7 +322,7 @@ impl<'t> Builder<'t> {
         self.finish(node, frame.anchor, frame.weight, frame.height + 1)
     }
 
-    fn alias(&mut self, id: usize, span: Span) -> Result<(), Mistake> {
+    fn alias(&mut self, id: usize, span: Span) -> Step {
         let Some(found) = self.anchors.get(&id).cloned() else {
             self.report(Mistake::new(span, "an alias can't stand inside its own anchor", "this would never end"));
             let node = self.absent_at(span);
@@ -338,17 +334,17 @@ impl<'t> Builder<'t> {
     }
 
     /// Counts nodes; too many of them end the reading.
-    fn count(&mut self, weight: usize, at: Span) -> Result<(), Mistake> {
+    fn count(&mut self, weight: usize, at: Span) -> Step {
         self.total = self.total.saturating_add(weight);
         if self.total > NODES {
             let message = format!("the file holds more than {NODES} values, aliases written out");
-            return Err(Mistake::new(at, message, "the limit is reached here"));
+            return Err(Box::new(Mistake::new(at, message, "the limit is reached here")));
         }
         Ok(())
     }
 
     /// Adds a finished node and keeps it when it has an anchor.
-    fn finish(&mut self, node: Node, anchor: usize, weight: usize, height: usize) -> Result<(), Mistake> {
+    fn finish(&mut self, node: Node, anchor: usize, weight: usize, height: usize) -> Step {
         self.count(1, node.span)?;
         if let Some(tag) = &node.tag {
             self.tree.tagged.push(Span::new(tag.span.start.min(node.span.start), node.span.end.max(tag.span.end)));
@@ -361,7 +357,7 @@ impl<'t> Builder<'t> {
     }
 
     /// Puts a node where the file has it: into the open list or map, or at the top.
-    fn add(&mut self, weighed: Weighed) -> Result<(), Mistake> {
+    fn add(&mut self, weighed: Weighed) -> Step {
         let Weighed { node, weight, height } = weighed;
         let depth = self.frames.len();
         let Some(frame) = self.frames.last_mut() else {
@@ -395,6 +391,6 @@ struct Token<'t> {
     span: Span,
 }
 
-fn too_deep(at: Span) -> Mistake {
-    Mistake::new(at, format!("the file is nested deeper than {DEPTH} levels"), "the limit is reached here")
+fn too_deep(at: Span) -> Box<Mistake> {
+    Box::new(Mistake::new(at, format!("the file is nested deeper than {DEPTH} levels"), "the limit is reached here"))
 }
