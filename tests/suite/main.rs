@@ -11,3 +11,4 @@ mod architecture;
 mod cli;
 mod support;
 mod tools;
+mod trust;
