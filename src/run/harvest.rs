@@ -180,7 +180,7 @@ impl Run<'_, '_> {
             return Ok(());
         }
         if let Some(shown) = store.ensure_ignored()? {
-            self.notice(&Diagnostic::note(format!("made `{}`, so that git leaves local files alone", shown.display())));
+            self.notice(&Diagnostic::note(format!("made `{shown}`, so that git leaves local files alone")));
         }
         Ok(())
     }

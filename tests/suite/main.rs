@@ -9,6 +9,7 @@
 
 mod architecture;
 mod cli;
+mod store;
 mod support;
 mod tools;
 mod trust;
