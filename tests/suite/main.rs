@@ -9,5 +9,6 @@
 
 mod architecture;
 mod cli;
+mod secrets;
 mod support;
 mod tools;
