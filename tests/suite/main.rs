@@ -10,5 +10,6 @@
 mod architecture;
 mod cli;
 mod readme;
+mod secrets;
 mod support;
 mod tools;
