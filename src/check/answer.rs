@@ -205,10 +205,11 @@ mod tests {
     #[test]
     fn a_body_that_is_not_json_says_what_it_is() {
         let html = headers(&[("content-type", "text/html")]);
-        let table: [(&[(String, String)], &[u8], &str); 3] = [
-            (&[], b"", "the body is empty, not JSON"),
+        let none = headers(&[]);
+        let table = [
+            (&none, &b""[..], "the body is empty, not JSON"),
             (&html, b"<html>", "the body is not JSON but came as `text/html`: expected value at line 1 column 1"),
-            (&[], b"{\"a\": 1} x", "the body is not JSON: trailing characters at line 1 column 10"),
+            (&none, b"{\"a\": 1} x", "the body is not JSON: trailing characters at line 1 column 10"),
         ];
         for (headers, body, message) in table {
             let mut answer = Answer::new(200, headers, body, "", Duration::ZERO);

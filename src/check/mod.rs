@@ -14,6 +14,9 @@ mod capture;
 mod compare;
 mod failure;
 mod matcher;
+#[cfg(test)]
+mod tests;
+mod value;
 
 pub use answer::{Answer, JsonProblem, Selected};
 pub use assertion::{Renderers, status, verdicts};

@@ -51,6 +51,12 @@ fn find<'a, E: StdError + 'static>(outermost: &'a (dyn StdError + 'static)) -> O
     links(outermost).find_map(|link| link.downcast_ref::<E>())
 }
 
+/// The I/O error that says most: libraries wrap one in another of the kind `Other`.
+fn find_io<'a>(outermost: &'a (dyn StdError + 'static)) -> Option<&'a io::Error> {
+    let all = links(outermost).filter_map(|link| link.downcast_ref::<io::Error>());
+    all.filter(|error| error.kind() != io::ErrorKind::Other).last()
+}
+
 /// Whether the connection was closed under the request, as happens when a server drops an idle connection at the moment in
 /// which it is used again.
 pub(super) fn connection_was_lost(error: &reqwest::Error) -> bool {
@@ -58,7 +64,7 @@ pub(super) fn connection_was_lost(error: &reqwest::Error) -> bool {
         return false;
     }
     find::<hyper::Error>(error).is_some_and(|error| error.is_incomplete_message() || error.is_closed() || error.is_canceled())
-        || find::<io::Error>(error).is_some_and(|error| is_cut(error.kind()))
+        || find_io(error).is_some_and(|error| is_cut(error.kind()))
 }
 
 /// An error before the head of the answer.
@@ -95,7 +101,7 @@ pub(super) fn in_body(error: &reqwest::Error, at: &Circumstances<'_>, received: 
         return Error::Tls { host: at.host.to_owned(), reason: tls_reason(tls) };
     }
     let malformed = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    if find::<io::Error>(error).is_some_and(malformed) {
+    if find_io(error).is_some_and(malformed) {
         return Error::Protocol { reason: "a chunk of the body has no readable length".to_owned(), plain: at.plain };
     }
     Error::CutOff { received, expected }
@@ -108,7 +114,7 @@ fn connecting(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
     if error.is_timeout() {
         return Error::Timeout { phase: Phase::Connect, limit: at.connect_timeout };
     }
-    let io = find::<io::Error>(error);
+    let io = find_io(error);
     if at.began_tls && io.is_some_and(|error| is_cut(error.kind())) {
         return Error::Tls { host: at.host.to_owned(), reason: TlsReason::Closed };
     }
@@ -135,6 +141,7 @@ fn io_reason(error: &io::Error) -> String {
 /// The text of the last link, which is the most precise and, unlike the outer ones, never names the URL.
 fn innermost(error: &reqwest::Error) -> String {
     let text = links(error).skip(1).last().map(ToString::to_string).unwrap_or_default();
+    let text = text.strip_prefix("tunnel error: ").unwrap_or(&text);
     let clean: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
     if clean.is_empty() { "unknown error".to_owned() } else { clean }
 }

@@ -148,7 +148,9 @@ impl Client {
                 }
                 Ok(Some(part)) => body.extend_from_slice(&part),
                 Ok(None) => break,
-                Err(error) => return Err(classify::in_body(&error, &self.circumstances(head, marks), body.len() as u64, expected)),
+                Err(error) => {
+                    return Err(classify::in_body(&error, &self.circumstances(head, marks), body.len() as u64, expected));
+                }
             }
             marks.note(|steps| steps.body = Some((body.len() as u64, expected)));
         }

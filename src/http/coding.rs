@@ -105,7 +105,8 @@ fn zstd(mut input: &[u8], output: &mut Vec<u8>, limit: usize) -> io::Result<()> 
             input = rest;
             continue;
         }
-        let mut decoder = ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, ZSTD_WINDOW).map_err(io::Error::other)?;
+        let mut decoder =
+            ruzstd::decoding::StreamingDecoder::new_with_max_window_size(input, ZSTD_WINDOW).map_err(io::Error::other)?;
         take(&mut decoder, output, limit)?;
         input = decoder.into_inner();
     }
@@ -192,9 +193,16 @@ pub(super) mod tests {
 
     #[test]
     fn every_cut_is_noticed() {
-        for (coding, body) in [(Coding::Gzip, gzip(b"hello")), (Coding::Brotli, BROTLI_HELLO.to_vec()), (Coding::Zstd, zstd(b"hello"))] {
+        for (coding, body) in
+            [(Coding::Gzip, gzip(b"hello")), (Coding::Brotli, BROTLI_HELLO.to_vec()), (Coding::Zstd, zstd(b"hello"))]
+        {
             for end in 1..body.len() {
-                assert_eq!(decode(&[coding], &body[..end], 100), Err(CodingError::Broken(coding)), "{} at {end}", coding.as_str());
+                assert_eq!(
+                    decode(&[coding], &body[..end], 100),
+                    Err(CodingError::Broken(coding)),
+                    "{} at {end}",
+                    coding.as_str()
+                );
             }
         }
     }

@@ -119,7 +119,8 @@ impl Resolver {
     }
 
     fn known(&self, host: &str) -> Vec<SocketAddr> {
-        let fixed: Vec<SocketAddr> = self.fixed.iter().filter(|(known, _)| known == host).map(|(_, ip)| SocketAddr::new(*ip, 0)).collect();
+        let fixed: Vec<SocketAddr> =
+            self.fixed.iter().filter(|(known, _)| known == host).map(|(_, ip)| SocketAddr::new(*ip, 0)).collect();
         let host = host.strip_suffix('.').unwrap_or(host);
         // These names are this machine, whatever a name server says (RFC 6761 §6.3): http is trusted there.
         if fixed.is_empty() && (host == "localhost" || host.ends_with(".localhost")) {

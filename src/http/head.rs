@@ -207,11 +207,7 @@ mod tests {
             ("X\r\nA", "hunter2", "the header `X\\r\\nA` can't be sent: its name is no token"),
             ("", "hunter2", "the header `` can't be sent: its name is no token"),
             ("Transfer-Encoding", "chunked", "the header `transfer-encoding` can't be sent: runner sets it from the body"),
-            (
-                "Content-Length",
-                "7",
-                "the header `content-length` can't be sent: it is not the length of the body; leave it out",
-            ),
+            ("Content-Length", "7", "the header `content-length` can't be sent: it is not the length of the body; leave it out"),
         ];
         for (name, value, message) in table {
             let got = prepare(&request("POST", "http://a.test/", &[(name, value)], Some("hi"))).err().unwrap();

@@ -1,15 +1,25 @@
 //! The way through a proxy.
 
+use std::fmt;
+
 use url::{Host, Url};
 
 use super::error::Error;
 use crate::trust::Origin;
 
 /// A proxy, and the hosts that are reached without it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Proxy {
     url: Url,
     except: Vec<String>,
+}
+
+impl fmt::Debug for Proxy {
+    /// Without the userinfo.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (host, port) = self.place();
+        write!(f, "Proxy({host}:{port})")
+    }
 }
 
 impl Proxy {

@@ -291,11 +291,12 @@ fn definition_templates(definitions: &[crate::auth::Definition]) -> impl Iterato
 
 /// The names that requests of `unit` read and that neither the collection nor a request gives: what an environment must bring.
 #[must_use]
-pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<&str>> {
+pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<String>> {
     let names = Names::new(plan, true);
     let planned: &Unit = &plan.units[unit];
-    let mut wanted: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut wanted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for request in &planned.collection.requests {
+        let name = request.full_name();
         for (template, _) in templates(request) {
             for root in template.reads().iter().filter_map(|read| read.path.first()).map(String::as_str) {
                 let given = RESERVED.contains(&root)
@@ -304,8 +305,8 @@ pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<&str>> {
                 let readers = wanted.entry(root).or_default();
                 if given {
                     wanted.remove(root);
-                } else if !readers.contains(&request.name.as_str()) {
-                    readers.push(&request.name);
+                } else if readers.last() != Some(&name) {
+                    readers.push(name.clone());
                 }
             }
         }

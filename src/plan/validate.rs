@@ -18,8 +18,10 @@ use super::{Plan, Scope};
 pub struct Rules {
     /// Stores live for this run only.
     pub no_save: bool,
-    /// `check` without an environment: a name that only an environment can give is no finding, nothing must be set.
+    /// `check` without an environment: a name that only an environment can give is no finding.
     pub open: bool,
+    /// Whether a run follows: values must be set then.
+    pub run: bool,
 }
 
 /// Finds everything that is wrong with `plan`.
@@ -44,7 +46,10 @@ pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker
             body_file(plan, unit, request, &mut findings);
         }
     }
-    if findings.is_empty() && !rules.open {
+    if findings.is_empty() && rules.run {
+        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
+            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
+        }
         let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
         must_be_set(plan, &names, &values, &mut findings);
     }

@@ -39,7 +39,7 @@ struct Taken<'h> {
     stored: bool,
 }
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// Captures and stores. With an unexpected status nothing is stored, and what is missing is not worth telling.
     pub(super) fn harvest<'h>(
         &mut self,

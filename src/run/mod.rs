@@ -38,7 +38,7 @@ pub struct Policy {
 }
 
 /// Everything that a run works with.
-pub struct Run<'r> {
+pub struct Run<'r, 'o> {
     /// What is run.
     pub plan: &'r Plan,
     /// The values of the environment.
@@ -54,7 +54,7 @@ pub struct Run<'r> {
     /// What the command line decides.
     pub policy: Policy,
     /// Who listens.
-    pub reporter: &'r mut dyn Reporter,
+    pub reporter: &'o mut dyn Reporter,
     /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
     pub summary: Summary,
     /// Whether `.gitignore` was looked for already.
@@ -70,7 +70,7 @@ struct Finished {
     captures: HashMap<String, Captured>,
 }
 
-impl<'r> Run<'r> {
+impl<'r, 'o> Run<'r, 'o> {
     /// A run that has not started.
     #[must_use]
     pub fn new(
@@ -79,7 +79,7 @@ impl<'r> Run<'r> {
         client: &'r Client,
         masker: &'r Masker,
         gate: Gate<'r>,
-        reporter: &'r mut dyn Reporter,
+        reporter: &'o mut dyn Reporter,
     ) -> Self {
         Self {
             plan,

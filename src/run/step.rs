@@ -15,7 +15,7 @@ use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
 
-impl Run<'_> {
+impl Run<'_, '_> {
     /// Takes a request through all its stages and tells how it ended.
     pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'_>) -> Outcome {
         let started = Instant::now();

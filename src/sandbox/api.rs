@@ -263,3 +263,186 @@ fn size(tree: &Tree, item: &Item) -> usize {
 fn date(at: Timestamp) -> Option<String> {
     Some(jiff::Timestamp::from_second(at.0).ok()?.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Desk, Reply};
+    use super::*;
+
+    fn logged_in() -> (Desk, String) {
+        let mut desk = Desk::new();
+        let (access, _) = desk.log_in();
+        (desk, access)
+    }
+
+    fn names(reply: &Reply) -> Vec<String> {
+        let json = reply.json();
+        json["entries"].as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn who_shows_no_good_token_gets_box_s_challenge() {
+        let (mut desk, access) = logged_in();
+        let challenge = "Bearer realm=\"Service\", error=\"invalid_token\", \
+            error_description=\"The access token provided is invalid.\"";
+        for token in ["", "nonsense", &access[1..]] {
+            for path in ["/2.0/users/me", "/2.0/nowhere"] {
+                let reply = desk.get(path, token);
+                assert_eq!((reply.status, reply.header("www-authenticate")), (401, challenge), "{token} {path}");
+            }
+        }
+        assert_eq!(desk.send("GET", "/2.0/users/me", &[], "").status, 401);
+        desk.advance(3_599);
+        assert_eq!(desk.get("/2.0/users/me", &access).json()["type"], "user");
+        desk.advance(1);
+        assert_eq!(desk.get("/2.0/users/me", &access).status, 401);
+    }
+
+    #[test]
+    fn errors_have_box_s_shape() {
+        let (mut desk, access) = logged_in();
+        for path in ["/2.0/folders/7", "/2.0/files/0", "/2.0/files/7/content", "/2.0/folders/7/items", "/2.0/nowhere", "/nowhere"]
+        {
+            let reply = desk.get(path, &access);
+            let json = reply.json();
+            let names: Vec<&str> =
+                json.as_object().unwrap().keys().map(String::as_str).filter(|name| *name != "context_info").collect();
+            assert_eq!(names, ["type", "status", "code", "help_url", "message", "request_id"], "{path}");
+            assert_eq!((reply.status, &json["status"], &json["code"]), (404, &json!(404), &json!("not_found")), "{path}");
+            assert_eq!(json["request_id"], reply.header("box-request-id"));
+        }
+    }
+
+    #[test]
+    fn a_method_that_a_resource_does_not_know_is_answered_with_those_it_does() {
+        let (mut desk, access) = logged_in();
+        let cases = [
+            ("POST", "/2.0/users/me", "GET, HEAD"),
+            ("GET", "/2.0/folders", "POST"),
+            ("PUT", "/2.0/folders/0", "GET, HEAD, DELETE"),
+            ("DELETE", "/2.0/folders/0/items", "GET, HEAD"),
+            ("DELETE", "/2.0/files/1800000001", "GET, HEAD"),
+            ("POST", "/2.0/files/1800000001/content", "GET, HEAD"),
+            ("DELETE", "/oauth2/authorize", "GET, HEAD, POST"),
+        ];
+        for (method, path, allowed) in cases {
+            let reply = desk.api(method, path, &access, "");
+            assert_eq!((reply.status, reply.header("allow")), (405, allowed), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn items_come_in_pages() {
+        let (mut desk, access) = logged_in();
+        let all = ["Contracts", "Empty", "Grüße 東京.txt", "Welcome.txt"];
+        let cases = [
+            ("", 0, 100, &all[..]),
+            ("?limit=2", 0, 2, &all[..2]),
+            ("?limit=2&offset=3", 3, 2, &all[3..]),
+            ("?offset=9&limit=5000", 9, 1000, &[]),
+        ];
+        for (query, offset, limit, expected) in cases {
+            let reply = desk.get(&format!("/2.0/folders/0/items{query}"), &access);
+            assert_eq!(names(&reply), expected, "{query}");
+            let json = reply.json();
+            assert_eq!(
+                (&json["total_count"], &json["offset"], &json["limit"]),
+                (&json!(4), &json!(offset), &json!(limit)),
+                "{query}"
+            );
+            assert_eq!(json["order"][0], json!({"by": "type", "direction": "ASC"}));
+        }
+        for query in ["limit=-1", "limit=many", "offset=10001", "limit=99999999999999999999"] {
+            assert_eq!(desk.get(&format!("/2.0/folders/0/items?{query}"), &access).status, 400, "{query}");
+        }
+    }
+
+    #[test]
+    fn entries_have_what_scripts_read() {
+        let (mut desk, access) = logged_in();
+        let json = desk.get("/2.0/folders/0/items", &access).json();
+        assert_eq!(
+            json["entries"][0],
+            json!({"type": "folder", "id": "160000001", "sequence_id": "0", "etag": "0", "name": "Contracts"})
+        );
+        let file = &json["entries"][3];
+        assert_eq!((&file["type"], &file["etag"], file["sha1"].as_str().unwrap().len()), (&json!("file"), &json!("0"), 40));
+        assert_eq!(file["file_version"]["sha1"], file["sha1"]);
+    }
+
+    #[test]
+    fn the_root_and_a_file_in_full() {
+        let (mut desk, access) = logged_in();
+        let root = desk.get("/2.0/folders/0", &access).json();
+        assert_eq!((&root["etag"], &root["parent"], &root["created_at"]), (&Value::Null, &Value::Null, &Value::Null));
+        assert_eq!(root["item_collection"]["total_count"], 4);
+        let file = desk.get("/2.0/files/1800000003", &access).json();
+        assert_eq!((&file["parent"]["name"], &file["path_collection"]["total_count"]), (&json!("Contracts"), &json!(2)));
+        assert_eq!((&file["size"], &file["created_at"]), (&json!(23), &json!("2025-01-15T17:00:00Z")));
+    }
+
+    #[test]
+    fn a_file_is_sent_under_its_name() {
+        let (mut desk, access) = logged_in();
+        let reply = desk.get("/2.0/files/1800000002/content", &access);
+        assert_eq!((reply.status, reply.header("content-type")), (200, "text/plain; charset=utf-8"));
+        assert_eq!(
+            reply.header("content-disposition"),
+            "attachment; filename*=UTF-8''Gr%C3%BC%C3%9Fe%20%E6%9D%B1%E4%BA%AC%2Etxt"
+        );
+        assert!(reply.body.starts_with("Grüße aus Zürich"));
+    }
+
+    #[test]
+    fn a_folder_is_made_found_and_deleted() {
+        let (mut desk, access) = logged_in();
+        let made = desk.api("POST", "/2.0/folders", &access, r#"{"name": "Neu 東京", "parent": {"id": "0"}}"#);
+        assert_eq!(made.status, 201);
+        let json = made.json();
+        assert_eq!((&json["name"], &json["path_collection"]["entries"][0]["id"]), (&json!("Neu 東京"), &json!("0")));
+        let path = format!("/2.0/folders/{}", json["id"].as_str().unwrap());
+        assert_eq!(desk.get(&path, &access).json(), json);
+
+        let again = desk.api("POST", "/2.0/folders", &access, r#"{"name": "neu 東京", "parent": {"id": "0"}}"#);
+        assert_eq!((again.status, &again.json()["code"]), (409, &json!("item_name_in_use")));
+        assert_eq!(again.json()["context_info"]["conflicts"][0]["id"], json["id"]);
+
+        let gone = desk.api("DELETE", &path, &access, "");
+        assert_eq!((gone.status, gone.body.as_str()), (204, ""));
+        assert_eq!(desk.api("DELETE", &path, &access, "").status, 404);
+    }
+
+    #[test]
+    fn folders_that_can_not_be_made_or_deleted() {
+        let (mut desk, access) = logged_in();
+        let cases = [
+            ("POST", "/2.0/folders", "", 400, "bad_request"),
+            ("POST", "/2.0/folders", "[]", 400, "bad_request"),
+            ("POST", "/2.0/folders", r#"{"parent": {"id": "0"}}"#, 400, "bad_request"),
+            ("POST", "/2.0/folders", r#"{"name": "x", "parent": "0"}"#, 400, "bad_request"),
+            ("POST", "/2.0/folders", r#"{"name": "x", "parent": {"id": "7"}}"#, 404, "not_found"),
+            ("POST", "/2.0/folders", r#"{"name": "a/b", "parent": {"id": "0"}}"#, 400, "item_name_invalid"),
+            ("DELETE", "/2.0/folders/160000001", "", 400, "folder_not_empty"),
+            ("DELETE", "/2.0/folders/0?recursive=true", "", 403, "access_denied_insufficient_permissions"),
+        ];
+        for (method, path, body, status, code) in cases {
+            let reply = desk.api(method, path, &access, body);
+            assert_eq!((reply.status, &reply.json()["code"]), (status, &json!(code)), "{method} {path} {body}");
+        }
+        assert_eq!(desk.api("DELETE", "/2.0/folders/160000001?recursive=true", &access, "").status, 204);
+    }
+
+    #[test]
+    fn a_name_that_is_not_of_this_machine_is_not_served() {
+        let (mut desk, _) = logged_in();
+        for (host, status) in [
+            ("127.0.0.1:8765", 401),
+            ("LOCALHOST", 401),
+            ("[::1]:1", 401),
+            ("example.com", 421),
+            ("127.0.0.1.example.com:80", 421),
+        ] {
+            assert_eq!(desk.send("GET", "/2.0/users/me", &[("host", host)], "").status, status, "{host}");
+        }
+    }
+}

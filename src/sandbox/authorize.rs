@@ -178,3 +178,173 @@ fn page(status: StatusCode, page: &Page) -> Answer {
         Err(_) => answer,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use url::form_urlencoded;
+
+    use super::super::testing::{Desk, Reply};
+    use super::*;
+
+    const BACK: &str = "http://127.0.0.1:4000/callback?keep=1";
+
+    /// Opens the page with these parameters beside the client's id.
+    fn open(desk: &mut Desk, params: &[(&str, &str)]) -> Reply {
+        let id = desk.core.client.id.clone();
+        let query = form_urlencoded::Serializer::new(String::new()).append_pair("client_id", &id).extend_pairs(params).finish();
+        desk.send("GET", &format!("/api/oauth2/authorize?{query}"), &[], "")
+    }
+
+    fn consent(page: &Reply) -> String {
+        let (_, rest) = page.body.split_once(r#"name="consent" value=""#).unwrap();
+        rest.split_once('"').unwrap().0.to_owned()
+    }
+
+    fn decide(desk: &mut Desk, page: &Reply, decision: &str) -> Reply {
+        desk.form("/api/oauth2/authorize", &[("consent", &consent(page)), ("decision", decision)])
+    }
+
+    /// The parameters that a redirect brings back.
+    fn brought(reply: &Reply) -> Vec<(String, String)> {
+        assert_eq!(reply.status, 303, "{}", reply.body);
+        let url = Url::parse(reply.header("location")).unwrap();
+        assert_eq!((url.port(), url.path()), (Some(4000), "/callback"));
+        url.query_pairs().into_owned().collect()
+    }
+
+    fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+        expected.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+    }
+
+    #[test]
+    fn an_approval_sends_a_code_and_the_state_back() {
+        let mut desk = Desk::new();
+        let page = open(&mut desk, &[("response_type", "code"), ("redirect_uri", BACK), ("state", "a b&c=ü")]);
+        assert_eq!((page.status, page.header("cache-control"), page.header("x-frame-options")), (200, "no-store", "DENY"));
+        let reply = decide(&mut desk, &page, "approve");
+        let brought = brought(&reply);
+        let code = brought[1].1.clone();
+        assert_eq!(brought, pairs(&[("keep", "1"), ("code", &code), ("state", "a b&c=ü")]));
+        assert_eq!(desk.exchange(&code).status, 200);
+    }
+
+    #[test]
+    fn a_denial_says_so_to_the_client() {
+        let mut desk = Desk::new();
+        let page = open(&mut desk, &[("response_type", "code"), ("redirect_uri", BACK), ("state", "s")]);
+        let text = "The user denied access to the application";
+        let expected = [("keep", "1"), ("error", "access_denied"), ("error_description", text), ("state", "s")];
+        assert_eq!(brought(&decide(&mut desk, &page, "deny")), pairs(&expected));
+    }
+
+    #[test]
+    fn without_a_redirect_uri_the_code_is_shown() {
+        let mut desk = Desk::new();
+        let page = open(&mut desk, &[("response_type", "code"), ("redirect_uri", "")]);
+        let reply = decide(&mut desk, &page, "approve");
+        assert_eq!((reply.status, reply.header("location")), (200, ""));
+        let code = reply.body.split_once("tabindex=\"0\">").unwrap().1.split_once('<').unwrap().0;
+        assert_eq!(desk.exchange(code).status, 200);
+        let page = open(&mut desk, &[("response_type", "code")]);
+        assert!(decide(&mut desk, &page, "deny").body.contains("Access denied"));
+    }
+
+    #[test]
+    fn a_page_is_answered_once_and_within_ten_minutes() {
+        let mut desk = Desk::new();
+        let page = open(&mut desk, &[("response_type", "code")]);
+        assert_eq!(decide(&mut desk, &page, "approve").status, 200);
+        assert_eq!(decide(&mut desk, &page, "approve").status, 400);
+        let page = open(&mut desk, &[("response_type", "code")]);
+        desk.advance(600);
+        assert_eq!(decide(&mut desk, &page, "approve").status, 400);
+        assert_eq!(desk.form("/api/oauth2/authorize", &[("decision", "approve")]).status, 400);
+    }
+
+    #[test]
+    fn nobody_is_sent_to_a_place_that_is_not_this_machine() {
+        let cases = [
+            "https://example.com/callback",
+            "http://127.0.0.1@example.com/",
+            "http://me:pw@127.0.0.1/",
+            "http://localhost.example.com/",
+            "http://127.0.0.1/#fragment",
+            "javascript:alert(1)",
+            "//example.com",
+            "/callback",
+            "not a url",
+        ];
+        for uri in cases {
+            let reply = open(&mut Desk::new(), &[("response_type", "code"), ("redirect_uri", uri), ("state", "s")]);
+            assert_eq!((reply.status, reply.header("location")), (400, ""), "{uri}");
+            assert!(reply.body.contains("redirect_uri_mismatch"), "{uri}");
+        }
+        for uri in ["http://127.0.0.1:1/", "http://localhost/x", "http://[::1]:65535/", "https://127.8.8.8/y?z"] {
+            assert_eq!(open(&mut Desk::new(), &[("response_type", "code"), ("redirect_uri", uri)]).status, 200, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_bad_client_or_a_repeated_parameter_ends_on_a_page() {
+        let mut desk = Desk::new();
+        let queries = [
+            "response_type=code".to_owned(),
+            "response_type=code&client_id=someone".to_owned(),
+            format!("response_type=code&client_id={}&state=a&state=b", desk.core.client.id),
+        ];
+        for query in queries {
+            let uri = format!("/oauth2/authorize?{query}&redirect_uri=http%3A%2F%2F127.0.0.1%3A4000%2Fcallback");
+            let reply = desk.send("GET", &uri, &[], "");
+            assert_eq!((reply.status, reply.header("location")), (400, ""), "{query}");
+        }
+    }
+
+    #[test]
+    fn what_else_is_wrong_is_told_to_the_client() {
+        let cases: [(&[(&str, &str)], &str); 4] = [
+            (&[], "invalid_request"),
+            (&[("response_type", "token")], "unsupported_response_type"),
+            (&[("response_type", "code"), ("code_challenge", "short")], "invalid_request"),
+            (
+                &[("response_type", "code"), ("code_challenge", &"a".repeat(43)), ("code_challenge_method", "S512")],
+                "invalid_request",
+            ),
+        ];
+        for (params, error) in cases {
+            let reply = open(&mut Desk::new(), &[params, &[("redirect_uri", BACK), ("state", "s")]].concat());
+            let brought = brought(&reply);
+            assert_eq!((brought[1].1.as_str(), brought[3].1.as_str()), (error, "s"), "{params:?}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_a_request_with_pkce_needs_the_verifier() {
+        let verifier = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+        let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+        let mut desk = Desk::new();
+        let params =
+            [("response_type", "code"), ("code_challenge", challenge), ("code_challenge_method", "S256"), ("redirect_uri", BACK)];
+        let page = open(&mut desk, &params);
+        let code = brought(&decide(&mut desk, &page, "approve"))[1].1.clone();
+        assert_eq!(desk.exchange(&code).refusal().1, "invalid_grant");
+        let grant = [("grant_type", "authorization_code"), ("code", code.as_str())];
+        let elsewhere = [("code_verifier", verifier), ("redirect_uri", "http://127.0.0.1:4000/callback")];
+        assert_eq!(desk.as_client("/oauth2/token", &[grant, elsewhere].concat()).refusal().1, "invalid_grant");
+        let right = [("code_verifier", verifier), ("redirect_uri", BACK)];
+        assert_eq!(desk.as_client("/oauth2/token", &[grant, right].concat()).status, 200);
+    }
+
+    #[test]
+    fn what_a_request_says_is_never_markup() {
+        let mut desk = Desk::new();
+        let evil = "<script>alert('1')</script>\"";
+        let page = open(&mut desk, &[("response_type", "code"), ("scope", &format!("{evil} root_readwrite")), ("state", evil)]);
+        assert!(page.body.contains("<code>root_readwrite</code>"));
+        let unknown = desk.send("GET", "/oauth2/authorize?client_id=%3Cscript%3E%22", &[], "");
+        let twice = desk.send("GET", "/oauth2/authorize?%3Cscript%3E=1&%3Cscript%3E=2", &[], "");
+        for page in [page, unknown, twice] {
+            assert!(!page.body.contains("<script"), "{}", page.body);
+            assert!(page.header("content-security-policy").starts_with("default-src 'none';"));
+        }
+    }
+}

@@ -108,4 +108,6 @@ impl Sandbox {
 }
 
 #[cfg(test)]
+mod testing;
+#[cfg(test)]
 mod tests;

@@ -140,6 +140,8 @@ pub(super) struct Keeper {
 struct StateFile {
     path: PathBuf,
     lock: PathBuf,
+    /// How long another process may keep the lock before the answer is that it hangs.
+    wait: Duration,
     /// What the file was like when it was last read.
     seen: Option<(SystemTime, u64)>,
 }
@@ -152,9 +154,9 @@ impl Keeper {
     pub(super) fn open(path: Option<PathBuf>, now: Timestamp) -> io::Result<Self> {
         let new = Key::random()?;
         let Some(path) = path else { return Ok(Self { key: new, ledger: Ledger::default(), file: None }) };
-        let mut file = StateFile { lock: path.with_extension("lock"), path, seen: None };
+        let mut file = StateFile { lock: path.with_extension("lock"), path, wait: LOCK_WAIT, seen: None };
         // Without the lock a whole file is still read; only a new one could lose against that of another process.
-        let lock = Lock::acquire(&file.lock, LOCK_WAIT);
+        let lock = Lock::acquire(&file.lock, file.wait);
         let (key, ledger) = match file.read() {
             Some(known) => known,
             None => (new, Ledger::default()),
@@ -187,7 +189,7 @@ impl Keeper {
     /// # Errors
     /// Nothing was decided, because another process keeps the lock.
     pub(super) fn change<T>(&mut self, now: Timestamp, change: impl FnOnce(&mut Ledger) -> T) -> Result<T, Busy> {
-        let lock = match self.file.as_ref().map(|file| Lock::acquire(&file.lock, LOCK_WAIT)) {
+        let lock = match self.file.as_ref().map(|file| Lock::acquire(&file.lock, file.wait)) {
             Some(Err(LockError::Held(_))) => return Err(Busy),
             Some(Ok(lock)) => Some(lock),
             Some(Err(LockError::Io(_))) | None => None,
@@ -249,4 +251,140 @@ fn stamp(path: &Path) -> Option<(SystemTime, u64)> {
         return None;
     }
     Some((facts.modified().ok()?, facts.len()))
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "a test makes its files by itself")]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::super::testing::{Desk, pair};
+    use super::super::token::{Kind, Mint};
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_800_000_000);
+
+    fn place() -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".dev.sandbox.local.json");
+        (folder, path)
+    }
+
+    #[test]
+    fn tokens_outlive_the_process_and_so_does_the_memory_of_what_was_spent() {
+        let (_folder, path) = place();
+        let mut first = Desk::open(Some(path.clone()));
+        let (_, spent) = first.log_in();
+        let (access, fresh) = pair(&first.refresh(&spent));
+        let client = first.core.client.id.clone();
+        drop(first);
+
+        let mut second = Desk::open(Some(path.clone()));
+        assert_eq!(second.core.client.id, client);
+        assert_eq!(second.get("/2.0/users/me", &access).status, 200);
+        let (access, fresh) = pair(&second.refresh(&fresh));
+        assert_eq!(second.refresh(&spent).status, 400);
+
+        let mut third = Desk::open(Some(path));
+        assert_eq!(third.get("/2.0/users/me", &access).status, 401);
+        assert_eq!(third.refresh(&fresh).status, 400);
+    }
+
+    #[test]
+    fn two_processes_with_one_file_know_what_the_other_spent() {
+        let (_folder, path) = place();
+        let (mut one, mut two) = (Desk::open(Some(path.clone())), Desk::open(Some(path)));
+        let ((access, token), (_, other)) = (one.log_in(), one.log_in());
+        assert_eq!(two.get("/2.0/users/me", &access).status, 200);
+        assert_eq!(one.refresh(&token).status, 200);
+        assert_eq!(two.refresh(&other).status, 200);
+        assert_eq!(one.refresh(&other).status, 400);
+        assert_eq!(two.refresh(&token).status, 400);
+        assert_eq!(one.get("/2.0/users/me", &access).status, 401, "revoked by the other process");
+    }
+
+    #[test]
+    fn the_file_is_private_and_holds_no_token() {
+        let (folder, path) = place();
+        let mut desk = Desk::open(Some(path.clone()));
+        let (_, token) = desk.log_in();
+        let (_, fresh) = pair(&desk.refresh(&token));
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(!text.contains(&token) && !text.contains(&fresh) && !text.contains(desk.core.client.secret.expose()));
+        let mut names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".dev.sandbox.local.json", ".dev.sandbox.local.lock"]);
+    }
+
+    #[test]
+    fn a_file_that_is_none_is_made_anew() {
+        for text in ["", "{", "[]", r#"{"key": "short"}"#, "\u{0}"] {
+            let (_folder, path) = place();
+            fs::write(&path, text).unwrap();
+            let (_, token) = Desk::open(Some(path.clone())).log_in();
+            assert_eq!(Desk::open(Some(path)).refresh(&token).status, 200, "{text}");
+        }
+    }
+
+    #[test]
+    fn without_a_place_to_write_all_is_kept_in_memory() {
+        let (folder, _) = place();
+        for path in [folder.path().join("missing/state.json"), folder.path().to_owned()] {
+            let mut desk = Desk::open(Some(path));
+            let (_, token) = desk.log_in();
+            let (_, fresh) = pair(&desk.refresh(&token));
+            assert_eq!(desk.refresh(&token).status, 400);
+            assert_eq!(desk.refresh(&fresh).status, 400);
+        }
+    }
+
+    #[test]
+    fn a_file_with_another_key_is_left_alone() {
+        let (_folder, path) = place();
+        let mut desk = Desk::open(Some(path.clone()));
+        fs::remove_file(&path).unwrap();
+        drop(Desk::open(Some(path.clone())));
+        let others = fs::read(&path).unwrap();
+        let (_, token) = desk.log_in();
+        assert_eq!(desk.refresh(&token).status, 200);
+        assert_eq!(desk.refresh(&token).status, 400);
+        assert_eq!(fs::read(&path).unwrap(), others);
+    }
+
+    #[test]
+    fn a_lock_that_is_not_let_go_is_told_and_nothing_is_spent() {
+        let (folder, path) = place();
+        let mut desk = Desk::open(Some(path));
+        let (_, token) = desk.log_in();
+        let lock = Lock::acquire(&folder.path().join(".dev.sandbox.local.lock"), LOCK_WAIT).unwrap();
+        desk.core.keeper.file.as_mut().unwrap().wait = Duration::ZERO;
+        assert_eq!(desk.refresh(&token).refusal().1, "temporarily_unavailable");
+        drop(lock);
+        assert_eq!(desk.refresh(&token).status, 200);
+    }
+
+    #[test]
+    fn the_ledger_forgets_what_has_expired_and_never_lets_a_spent_token_back() {
+        let mut mint = Mint::new(Key::random().unwrap()).unwrap();
+        let mut ledger = Ledger::default();
+        let mut token =
+            |at: i64| Token { kind: Kind::Refresh, family: mint.family(), serial: 0, issued_at: Timestamp(START.0 + at) };
+        let old = token(0);
+        assert!(ledger.spend(&old, START));
+        ledger.prune(Timestamp(START.0 + REFRESH_LIFETIME - 1));
+        assert_eq!(ledger.families.len(), 1);
+        ledger.prune(Timestamp(START.0 + REFRESH_LIFETIME));
+        assert_eq!(ledger.families.len(), 0);
+
+        let many: Vec<Token> = (0..5_000).map(&mut token).collect();
+        for spent in &many {
+            assert!(ledger.spend(spent, spent.issued_at));
+        }
+        ledger.prune(START);
+        assert_eq!(ledger.families.len(), MOST_FAMILIES);
+        assert!(many.iter().all(|spent| !ledger.spend(spent, Timestamp(START.0 + 5_000))));
+        assert!(ledger.spend(&token(5_000), Timestamp(START.0 + 5_000)));
+    }
 }

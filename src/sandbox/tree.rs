@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 /// The id of the folder that holds all others.
 pub(super) const ROOT: &str = "0";
 /// How many items there may be at one time.
-const MOST_ITEMS: usize = 10_000;
+const MOST_ITEMS: usize = 2_000;
 /// Characters of the longest name, as at Box.
 const LONGEST_NAME: usize = 255;
 /// 2025-01-15T17:00:00Z: when the fixed items came to be.

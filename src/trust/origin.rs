@@ -48,14 +48,15 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// The origin of an http or https URL; `None` for any other scheme. Userinfo, path, query and fragment are no part of it.
+    /// The origin of an http or https URL; `None` for any other scheme and for a host with an empty label. Userinfo, path, query and fragment are no part of it.
     #[must_use]
     pub fn of(url: &Url) -> Option<Self> {
         let scheme = Scheme::named(url.scheme())?;
         // The url crate has already lower-cased, punycoded and normalised numeric addresses.
         let host = url.host_str()?;
         let host = host.strip_suffix('.').unwrap_or(host);
-        if host.is_empty() {
+        // No name has an empty label; such text only serves to confuse comparisons.
+        if host.split('.').any(str::is_empty) {
             return None;
         }
         Some(Self { scheme, host: host.to_owned(), port: url.port_or_known_default()? })
@@ -137,6 +138,10 @@ mod tests {
             ("http://[0:0:0:0:0:0:0:1]/", Some("http://[::1]")),
             ("http://0x7f.1/", Some("http://127.0.0.1")),
             ("http://2130706433/", Some("http://127.0.0.1")),
+            ("https://.box.com/", None),
+            ("https://api..box.com/", None),
+            ("https://api.box.com../", None),
+            ("https://./", None),
             ("ftp://api.box.com/", None),
             ("file:///etc/passwd", None),
             ("data:text/plain,x", None),

@@ -25,7 +25,7 @@ pub use decode::{Decoder, Fields, parse_duration};
 pub use json::{NotJson, to_json};
 pub use locate::locate;
 pub use read::{LARGEST, Privacy, read};
-pub use scalar::is_canonical_number;
+pub use scalar::{is_canonical_number, plain_value};
 
 /// A file that was read.
 #[derive(Debug, Clone)]

@@ -82,6 +82,20 @@ pub fn is_canonical_number(text: &str) -> bool {
     is_decimal(unsigned) && !whole.is_empty() && (whole == "0" || !whole.starts_with('0')) && fraction_is_whole
 }
 
+/// The value of a text that stands for a plain scalar, such as a value of the command line. A number that would not be written the
+/// same way again is text: it may be an account number, or a code that looks like one.
+#[must_use]
+pub fn plain_value(text: &str) -> serde_json::Value {
+    use serde_json::Value;
+    let value = match resolve(text) {
+        Kind::Null if !text.is_empty() => Value::Null,
+        Kind::Bool(value) => Value::Bool(value),
+        Kind::Integer(_) | Kind::Float(_) => serde_json::from_str(text).unwrap_or_else(|_| Value::from(text)),
+        Kind::Null | Kind::Text => Value::from(text),
+    };
+    if value.is_number() && value.to_string() != text { Value::from(text) } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

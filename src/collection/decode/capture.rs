@@ -209,8 +209,11 @@ pub(super) fn pattern(decoder: &mut Decoder, node: &Node, what: &str) -> Option<
     match Pattern::compile(text) {
         Ok(pattern) => Some(pattern),
         Err(error) => {
-            let finding = query_problem(decoder, node, text, &error);
-            decoder.report(finding.help("back-references and look-around are not part of these regular expressions"));
+            let mut finding = query_problem(decoder, node, text, &error);
+            if ["(?=", "(?!", "(?<", "\\1"].iter().any(|foreign| text.contains(foreign)) {
+                finding = finding.help("back-references and look-around are not part of these regular expressions");
+            }
+            decoder.report(finding);
             None
         }
     }
@@ -232,4 +235,93 @@ fn query_problem(decoder: &Decoder, node: &Node, text: &str, error: &QueryError)
 pub(super) fn key_node(entry: &Entry) -> Node {
     let scalar = Scalar { text: entry.key.to_string(), kind: Kind::Text, plain: true };
     Node { value: Value::Scalar(scalar.into()), span: entry.key_span, used_at: entry.key_span, tag: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert::tests::{decode, mistakes};
+
+    #[test]
+    fn every_form_of_a_source() {
+        let table = [
+            ("$.id", "`$.id`"),
+            ("\"{{ response.json.id }}\"", "`{{ response.json.id }}`"),
+            ("{json: $.id, all: true}", "`$.id`"),
+            ("{json: \"$..id\", regex: \"^a(.*)\"}", "`$..id`"),
+            ("{header: ETag, default: null}", "the header `ETag`"),
+            ("{cookie: sid, secret: true}", "the cookie `sid`"),
+            ("{status: true}", "the status"),
+            ("{body: true}", "the body"),
+            ("{url: true, regex: code=(.*)}", "the URL"),
+            ("{value: \"{{ now() }}\"}", "`{{ now() }}`"),
+            ("{regex: \"csrf=(.*)\"}", "the body"),
+        ];
+        for (source, expected) in table {
+            for section in ["capture", "store"] {
+                let (request, told) = decode(&format!("{section}: {{x: {source}}}"));
+                assert_eq!(told, [""; 0], "{source}");
+                let request = request.expect("a request");
+                let found: Vec<_> = request.products().map(|capture| capture.source.describe()).collect();
+                assert_eq!(found, [expected], "{source}");
+                assert_eq!(request.captures.len(), usize::from(section == "capture"));
+            }
+        }
+    }
+
+    #[test]
+    fn mistakes_of_captures() {
+        let forms = "a JSONPath (`$.id`), a template (`\"{{ response.json.id }}\"`) or a map such as `{header: ETag}`";
+        let expected_forms = format!("1:14 a capture must be {forms}, not a number [expected {forms}]");
+        let says_not =
+            format!("1:14 `data.id` says not where the value comes from [did you mean `$.data.id`?] (expected {forms})");
+        let later = "this version of runner can't do";
+        let table = [
+            ("capture: {x: 5}", expected_forms),
+            ("capture: {x: data.id}", says_not),
+            (
+                "capture: {x: {}}",
+                "1:14 a capture needs a source (one of: json, header, cookie, status, body, url, value, or `regex` on the body)"
+                    .to_owned(),
+            ),
+            ("capture: {x: {heder: ETag}}", "1:15 unknown key `heder` in a capture [did you mean `header`?]".to_owned()),
+            ("capture: {x: {header: a, cookie: b}}", "1:26 a capture takes one source, not `header` and `cookie`".to_owned()),
+            ("capture: {x: {header: a, all: true}}", "1:26 `all` stands only beside `json`".to_owned()),
+            (
+                "capture: {x: {status: true, regex: a}}",
+                "1:29 `regex` stands only beside `json`, `header`, `cookie`, `body` or `url`".to_owned(),
+            ),
+            ("capture: {x: {body: false}}", "1:21 `body` takes only `true` (leave the capture out to take nothing)".to_owned()),
+            ("capture: {x: {xpath: //a}}", format!("1:15 {later} `xpath` yet (take the key out to run the rest)")),
+            ("capture: {x: {json: $.a, append: true}}", format!("1:26 {later} `append` yet (take the key out to run the rest)")),
+        ];
+        for (lines, expected) in table {
+            assert_eq!(mistakes(lines), [expected], "{lines}");
+        }
+    }
+
+    #[test]
+    fn a_query_is_refused_at_the_character() {
+        let table = [
+            ("capture:\n  x: $.a[", "2:"),
+            ("capture:\n  x: \"$.a..\"", "2:"),
+            ("capture:\n  x: \"$.a[{{ i }}]\"", "2:"),
+            ("capture:\n  x: {regex: \"a(b\"}", "2:"),
+        ];
+        for (lines, line) in table {
+            let told = mistakes(lines);
+            assert!(matches!(told.as_slice(), [one] if one.starts_with(line)), "{lines}: {told:?}");
+        }
+        let told = mistakes("capture:\n  x: \"$.a[{{ i }}]\"").concat();
+        assert!(
+            told.ends_with("(a JSONPath can't hold `{{ }}`; an expression can: `{value: \"{{ response.json… }}\"}`)"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn a_bad_name_hides_no_mistake_of_its_source() {
+        let told = mistakes("store:\n  loop: nothing\n  2nd: $.a");
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert!(told[0].starts_with("2:3 ") && told[1].starts_with("2:9 ") && told[2].starts_with("3:3 "), "{told:?}");
+    }
 }

@@ -110,7 +110,8 @@ fn unknown(decoder: &mut Decoder, entries: &[Entry]) -> bool {
     for entry in entries.iter().filter(|entry| !NAMES.contains(&&*entry.key)) {
         sound = false;
         let near = ELSEWHERE.iter().find(|(name, _)| *name == &*entry.key).map(|(_, ours)| *ours);
-        let near = near.or_else(|| nearest(&entry.key, NAMES.iter().copied()));
+        // a word of two letters is near to every other: `id` is a key of a literal map, not a slip for `in`
+        let near = near.or_else(|| nearest(&entry.key, NAMES.iter().copied()).filter(|_| entry.key.len() > 2));
         if near.is_none() && std::mem::replace(&mut literal, true) {
             continue;
         }
@@ -266,4 +267,79 @@ fn several(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, operan
     // every item is decoded before the first failure counts, so that all findings are reported
     let decoded: Vec<_> = items.iter().map(|item| matcher(decoder, templates, item, operand)).collect();
     decoded.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::assert::tests::mistakes;
+
+    #[test]
+    fn every_matcher_is_read() {
+        let matchers = [
+            "1",
+            "text",
+            "[1, 2]",
+            "null",
+            "\"\"",
+            "\"{{ id }}\"",
+            "{equals: {a: 1}}",
+            "{not_equals: 1}",
+            "{contains: a}",
+            "{not_contains: a}",
+            "{starts_with: 5, ends_with: a}",
+            "{matches: \"^a+$\"}",
+            "{above: 1, below: 2.5}",
+            "{at_least: \"{{ low }}\", at_most: 3}",
+            "{count: 3}",
+            "{count: {above: 1}}",
+            "{exists: false}",
+            "{empty: true}",
+            "{type: null}",
+            "{type: integer}",
+            "{in: [1, a]}",
+            "{in: \"{{ list }}\"}",
+            "{each: {type: string}}",
+            "{all: [{above: 1}, {below: 3}]}",
+            "{any: [open, closed]}",
+            "{not: 5}",
+        ];
+        for matcher in matchers {
+            assert_eq!(mistakes(&format!("assert:\n  json:\n    $.x: {matcher}")), [""; 0], "{matcher}");
+        }
+    }
+
+    #[test]
+    fn mistakes_of_matchers() {
+        let literal = "(a map is always matchers; to compare with a map, write `{equals: {…}}`)";
+        let list = "(matchers: equals, not_equals, contains, not_contains, starts_with, ends_with, matches, above, below, \
+                    at_least, at_most, count, exists, empty, type, in, each, all, any, not)";
+        let value = "(write `null` to compare with null, `\"\"` for empty text, `{exists: true}` for any value)";
+        let table = [
+            ("{equal: 1}", format!("11 unknown matcher `equal` [did you mean `equals`?] {literal}")),
+            ("{gte: 1}", format!("11 unknown matcher `gte` [did you mean `at_least`?] {literal}")),
+            // a literal map: one word about it is enough
+            ("{id: 5, login: me}", format!("11 unknown matcher `id` {list} {literal}")),
+            ("{}", "10 an empty map says nothing (to compare with an empty map, write `{equals: {}}`)".to_owned()),
+            ("", format!("9 a value is missing here {value}")),
+            ("{above: a}", "18 `above` must be a number, not text [expected a number]".to_owned()),
+            ("{at_most: [1]}", "20 `at_most` must be a number, not a list [expected a number]".to_owned()),
+            ("{exists: 1}", "19 `exists` must be `true` or `false`, not a number [expected `true` or `false`]".to_owned()),
+            ("{type: list}", "17 unknown type `list` [did you mean `array`?]".to_owned()),
+            ("{type: date}", "17 unknown type `date` (types: null, boolean, number, integer, string, array, object)".to_owned()),
+            ("{type: }", "16 `type` must be the name of a type, not nothing [expected the name of a type]".to_owned()),
+            ("{in: 5}", "15 `in` must be a list, not a number [expected a list]".to_owned()),
+            ("{any: []}", "16 `any` needs at least one matcher".to_owned()),
+            ("{count: {above: a}}", "26 `above` must be a number, not text [expected a number]".to_owned()),
+            ("{not: {exist: true}}", format!("17 unknown matcher `exist` [did you mean `exists`?] {literal}")),
+        ];
+        for (matcher, expected) in table {
+            assert_eq!(mistakes(&format!("assert:\n  json:\n    $.x: {matcher}")), [format!("3:{expected}")], "{matcher}");
+        }
+    }
+
+    #[test]
+    fn several_mistakes_are_told_together() {
+        let told = mistakes("assert:\n  json:\n    $.x: {any: [{abov: 1}, {above: x}], exists: maybe}");
+        assert_eq!(told.len(), 3, "{told:?}");
+    }
 }

@@ -1,0 +1,245 @@
+//! The arguments as clap reads them; types only.
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+
+use crate::trust::HostRule;
+use crate::world::ColourChoice;
+use crate::yaml::parse_duration;
+
+/// The command that is meant when none is named.
+const DEFAULT: &str = "run";
+const COMMANDS: [&str; 5] = ["run", "check", "list", "sandbox", "help"];
+
+const AFTER: &str = "\
+Exit codes:
+  0 all passed · 1 an assertion or capture failed · 2 wrong usage or input, nothing was sent · 3 no answer (DNS, connection, \
+TLS, timeout) · 4 no token to be had · 5 a value could not be saved · 6 refused by policy · 129/130/143 interrupted
+
+`runner collections/oauth2.yaml --env dev` is short for `runner run collections/oauth2.yaml --env dev`.";
+
+/// Run collections of API requests kept as YAML files; OAuth tokens take care of themselves.
+#[derive(Debug, Parser)]
+#[command(name = "runner", version, after_help = AFTER, subcommand_required = true, arg_required_else_help = true)]
+pub(super) struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run collections (the default command)
+    Run(RunArgs),
+    /// Find every mistake, send nothing
+    Check(CheckArgs),
+    /// Show requests, their tags and the variables they need
+    List(CheckArgs),
+    /// Run the embedded server alone
+    Sandbox(SandboxArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    #[command(flatten)]
+    pub(super) plan: PlanArgs,
+    /// The limit on every exchange, before what a collection says (`500ms`, `30s`, `2m`; a bare number is seconds)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// The limit on connecting [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) connect_timeout: Option<Duration>,
+    /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_body: Option<usize>,
+    /// Show what would be sent, send nothing
+    #[arg(long)]
+    pub(super) dry_run: bool,
+    /// Keep stored values in memory only
+    #[arg(long)]
+    pub(super) no_save: bool,
+    /// Start as if nothing were stored
+    #[arg(long)]
+    pub(super) fresh_token: bool,
+    /// Never ask, never open a browser
+    #[arg(long)]
+    pub(super) non_interactive: bool,
+    /// Allow secrets to go to a further host (`upload.box.com`, `host:port`, `*.boxcloud.com`)
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<HostRule>,
+    #[command(flatten)]
+    pub(super) connection: ConnectionArgs,
+    /// Show heads of requests and answers (-vv: bodies too)
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub(super) verbose: u8,
+    /// Show failures only
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+}
+
+/// How connections are made; the names are curl's.
+#[derive(Debug, ClapArgs)]
+pub(super) struct ConnectionArgs {
+    /// Accept any certificate
+    #[arg(short = 'k', long)]
+    pub(super) insecure: bool,
+    /// Trust these certificates too (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(super) cacert: Option<PathBuf>,
+    /// The client's certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub(super) cert: Option<PathBuf>,
+    /// The client's key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub(super) key: Option<PathBuf>,
+    /// Send everything through a proxy
+    #[arg(long, value_name = "URL")]
+    pub(super) proxy: Option<String>,
+    /// Hosts that are reached without the proxy, separated by commas
+    #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
+    pub(super) noproxy: Vec<String>,
+    /// Use this address for a host (`HOST:ADDRESS`, or curl's `HOST:PORT:ADDRESS`)
+    #[arg(long, value_name = "HOST:ADDRESS", value_parser = resolve)]
+    pub(super) resolve: Vec<(String, IpAddr)>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) plan: PlanArgs,
+}
+
+/// What every command that reads collections takes.
+#[derive(Debug, ClapArgs)]
+pub(super) struct PlanArgs {
+    /// Collection files, or folders of them
+    #[arg(required = true, value_name = "COLLECTION")]
+    pub(super) collections: Vec<PathBuf>,
+    /// The environment: a name, or the path of its file
+    #[arg(short, long = "env", value_name = "NAME|PATH", alias = "environment")]
+    pub(super) env: Option<String>,
+    /// A variable for this run (also RUNNER_VAR_NAME)
+    #[arg(long, value_name = "NAME=VALUE", aliases = ["env-var", "variable"])]
+    pub(super) var: Vec<String>,
+    /// Ask for a secret, or take it from RUNNER_SECRET_NAME
+    #[arg(long, value_name = "NAME")]
+    pub(super) secret: Vec<String>,
+    /// The project root, below which collections may read files
+    #[arg(long, value_name = "DIR")]
+    pub(super) root: Option<PathBuf>,
+    /// Colour in the output
+    #[arg(long, value_name = "WHEN", default_value = "auto")]
+    pub(super) color: Colour,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SandboxArgs {
+    /// The port on 127.0.0.1 (0: any free one)
+    #[arg(long, default_value_t = 0)]
+    pub(super) port: u16,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Colour {
+    Auto,
+    Always,
+    Never,
+}
+
+impl From<Colour> for ColourChoice {
+    fn from(colour: Colour) -> Self {
+        match colour {
+            Colour::Auto => Self::Auto,
+            Colour::Always => Self::Always,
+            Colour::Never => Self::Never,
+        }
+    }
+}
+
+/// The arguments with the default command put in where none is named.
+pub(super) fn with_command(arguments: &[OsString]) -> Vec<OsString> {
+    let mut arguments = arguments.to_vec();
+    if let Some(first) = arguments.get(1).and_then(|first| first.to_str())
+        && !COMMANDS.contains(&first)
+        && !matches!(first, "-h" | "--help" | "-V" | "--version")
+    {
+        arguments.insert(1, DEFAULT.into());
+    }
+    arguments
+}
+
+/// A duration of the command line: a bare number is seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let found = match text.parse::<f64>() {
+        Ok(seconds) => Duration::try_from_secs_f64(seconds).ok(),
+        Err(_) => parse_duration(text),
+    };
+    match found {
+        Some(duration) if duration.is_zero() => Err("it must be longer than nothing".to_owned()),
+        Some(duration) => Ok(duration),
+        None => Err("expected a duration such as `500ms`, `30s` or `2m`".to_owned()),
+    }
+}
+
+/// A number of bytes: `1000`, `10kB`, `64MiB`.
+fn size(text: &str) -> Result<usize, String> {
+    const UNITS: [(&str, usize); 9] = [
+        ("KiB", 1 << 10),
+        ("MiB", 1 << 20),
+        ("GiB", 1 << 30),
+        ("kB", 1000),
+        ("KB", 1000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("B", 1),
+        ("", 1),
+    ];
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = UNITS.iter().find(|(name, _)| *name == unit.trim()).map(|(_, factor)| *factor);
+    number
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(factor?))
+        .ok_or_else(|| "expected a size such as `1000`, `10MB` or `64MiB`".to_owned())
+}
+
+fn resolve(text: &str) -> Result<(String, IpAddr), String> {
+    const EXPECTED: &str = "expected `HOST:ADDRESS`, such as `api.example.com:127.0.0.1`";
+    let (host, rest) = text.split_once(':').ok_or(EXPECTED)?;
+    let address = rest.split_once(':').filter(|(port, _)| port.parse::<u16>().is_ok()).map_or(rest, |(_, address)| address);
+    let address = address.trim_start_matches('[').trim_end_matches(']');
+    Ok((host.to_ascii_lowercase(), address.parse().map_err(|_| EXPECTED.to_owned())?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_read_as_people_write_them() {
+        assert_eq!(duration("30"), Ok(Duration::from_secs(30)));
+        assert_eq!(duration("0.5"), Ok(Duration::from_millis(500)));
+        assert_eq!(duration("500ms"), Ok(Duration::from_millis(500)));
+        assert!(duration("0").is_err() && duration("-1").is_err() && duration("soon").is_err() && duration("1e400").is_err());
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("10 kB"), Ok(10_000));
+        assert!(size("").is_err() && size("-1").is_err() && size("99999999999999999999").is_err());
+        assert_eq!(resolve("A.test:443:[::1]"), Ok(("a.test".to_owned(), "::1".parse().unwrap())));
+        assert_eq!(resolve("a.test:127.0.0.1"), Ok(("a.test".to_owned(), "127.0.0.1".parse().unwrap())));
+        assert!(resolve("a.test").is_err());
+    }
+
+    #[test]
+    fn run_is_the_default_command() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        assert_eq!(with_command(&words("runner a.yaml --env dev")), words("runner run a.yaml --env dev"));
+        assert_eq!(with_command(&words("runner --env dev a.yaml")), words("runner run --env dev a.yaml"));
+        assert_eq!(with_command(&words("runner check a.yaml")), words("runner check a.yaml"));
+        assert_eq!(with_command(&words("runner --help")), words("runner --help"));
+        assert_eq!(with_command(&words("runner")), words("runner"));
+    }
+}

@@ -1,0 +1,100 @@
+//! Values of the command line: `--var`, `--secret`, `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::diagnostic::Diagnostic;
+use crate::environment::Given;
+use crate::mask::{Learnt, Masker, SHORTEST};
+use crate::secret::Secret;
+use crate::template::{RESERVED, is_name};
+use crate::world::{World, ask_secret};
+use crate::yaml::plain_value;
+
+use super::args::PlanArgs;
+
+const VARIABLE: &str = "RUNNER_VAR_";
+const SECRET: &str = "RUNNER_SECRET_";
+
+/// What the command line gives; secrets are known to `masker` before anything is said. Warnings go to `warnings`.
+pub(super) fn collect(
+    args: &PlanArgs,
+    world: &World,
+    may_ask: bool,
+    masker: &Masker,
+    warnings: &mut Vec<Diagnostic>,
+) -> Result<Vec<Given>, Vec<Diagnostic>> {
+    let mut given: BTreeMap<String, Given> = BTreeMap::new();
+    let mut findings = Vec::new();
+    let mut add = |name: &str, value: Value, secret: bool| {
+        given.insert(name.to_owned(), Given { name: name.to_owned(), value, secret });
+    };
+    for (variable, text) in &world.variables {
+        if let Some(name) = variable.strip_prefix(VARIABLE)
+            && usable(name)
+        {
+            add(name, plain_value(text), false);
+        }
+    }
+    for argument in &args.var {
+        match argument.split_once('=') {
+            Some((name, text)) if usable(name) => add(name, plain_value(text), false),
+            Some((name, _)) => findings.push(
+                Diagnostic::error(format!("`--var {name}=…`: `{name}` can't be the name of a variable"))
+                    .help("letters, digits and `_`, not starting with a digit, and none of the reserved names"),
+            ),
+            None => findings.push(Diagnostic::error(format!("`--var {argument}` has no value")).help(format!("write `--var {argument}=VALUE`"))),
+        }
+    }
+    for (variable, text) in &world.variables {
+        if let Some(name) = variable.strip_prefix(SECRET)
+            && usable(name)
+        {
+            if masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort {
+                warnings.push(too_short(name));
+            }
+            add(name, Value::from(text.as_str()), true);
+        }
+    }
+    for name in &args.secret {
+        if world.variables.contains_key(&format!("{SECRET}{name}")) {
+            continue;
+        }
+        match asked(name, world, may_ask) {
+            Ok(secret) => {
+                if masker.learn(&secret) == Learnt::TooShort {
+                    warnings.push(too_short(name));
+                }
+                add(name, Value::from(secret.expose()), true);
+            }
+            Err(finding) => findings.push(finding),
+        }
+    }
+    if findings.is_empty() { Ok(given.into_values().collect()) } else { Err(findings) }
+}
+
+fn usable(name: &str) -> bool {
+    is_name(name) && !RESERVED.contains(&name)
+}
+
+fn too_short(name: &str) -> Diagnostic {
+    Diagnostic::warning(format!("the secret `{name}` is shorter than {SHORTEST} characters and can't be masked in the output"))
+}
+
+/// Asks for a secret on the terminal.
+fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic> {
+    if let Some((before, _)) = name.split_once('=') {
+        // The value is not repeated: it stands in the shell's history already.
+        return Err(Diagnostic::error("a secret never stands on a command line: others on this machine could read it there")
+            .help(format!("write `--secret {before}` and type the value when asked, or set RUNNER_SECRET_{before}")));
+    }
+    if !usable(name) {
+        return Err(Diagnostic::error(format!("`--secret {name}`: `{name}` can't be the name of a variable")));
+    }
+    if !may_ask || !world.input_is_terminal {
+        return Err(Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"))
+            .help(format!("set the process variable RUNNER_SECRET_{name}")));
+    }
+    ask_secret(&format!("{name}: ")).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
+}

@@ -1,0 +1,61 @@
+//! From arguments to a checked plan; shared by the commands that read collections.
+
+use std::collections::BTreeMap;
+
+use crate::diagnostic::Diagnostic;
+use crate::mask::Masker;
+use crate::plan::{self, Inputs, Plan, Rules};
+use crate::world::World;
+
+use super::args::PlanArgs;
+use super::{Diagnostics, Exit, given};
+
+/// What the commands change about the checks.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Wishes {
+    /// `--no-save`.
+    pub(super) no_save: bool,
+    /// `--fresh-token`.
+    pub(super) fresh_token: bool,
+    /// Whether someone may be asked for a secret.
+    pub(super) may_ask: bool,
+    /// Whether a run without an environment is an open question and no mistake.
+    pub(super) open: bool,
+}
+
+/// Loads and checks everything; warnings are told at once.
+pub(super) fn plan(
+    args: &PlanArgs,
+    world: &World,
+    wishes: Wishes,
+    masker: &Masker,
+    diagnostics: &mut Diagnostics,
+) -> Result<Plan, Exit> {
+    let mut warnings = Vec::new();
+    let given = given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
+    let inputs = Inputs {
+        paths: &args.collections,
+        environment: args.env.as_deref(),
+        root: args.root.as_deref(),
+        given: &given,
+        folder: &world.folder,
+        masker,
+    };
+    let mut plan = plan::build(&inputs, world.clock.clone()).map_err(|findings| diagnostics.stop(&findings))?;
+    if wishes.fresh_token {
+        // The stored secrets stay known to the masker; they are only not used.
+        plan.environment.stored.clear();
+    }
+    warnings.append(&mut plan.warnings);
+    check(&plan, &world.variables, masker, wishes).map_err(|findings| {
+        diagnostics.tell(&warnings);
+        diagnostics.stop(&findings)
+    })?;
+    diagnostics.tell(&warnings);
+    Ok(plan)
+}
+
+fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes) -> Result<(), Vec<Diagnostic>> {
+    let open = wishes.open && plan.environment.files.is_none();
+    plan::validate(plan, process, masker, Rules { no_save: wishes.no_save, open, run: !wishes.open })
+}

@@ -1,1 +1,0 @@
-//! Against small servers on loopback.

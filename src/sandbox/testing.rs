@@ -1,0 +1,115 @@
+//! A sandbox without a socket, for the tests of the handlers.
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use hyper::header::HeaderMap;
+use serde_json::Value;
+use url::form_urlencoded;
+
+use super::call::Call;
+use super::codes::Bound;
+use super::service::Core;
+use crate::clock::Timestamp;
+
+/// A core whose time a test sets.
+pub(super) struct Desk {
+    pub(super) core: Core,
+    pub(super) now: Timestamp,
+}
+
+/// What came back.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    headers: HeaderMap,
+    pub(super) body: String,
+}
+
+impl Reply {
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap()
+    }
+
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    /// Status, `error` and `error_description` of an OAuth error.
+    pub(super) fn refusal(&self) -> (u16, String, String) {
+        let json = self.json();
+        let text = |name: &str| json[name].as_str().unwrap_or_default().to_owned();
+        (self.status, text("error"), text("error_description"))
+    }
+}
+
+impl Desk {
+    pub(super) fn new() -> Self {
+        Self::open(None)
+    }
+
+    pub(super) fn open(state: Option<PathBuf>) -> Self {
+        let now = Timestamp(1_800_000_000);
+        Self { core: Core::open(state, now).unwrap(), now }
+    }
+
+    pub(super) fn advance(&mut self, seconds: i64) {
+        self.now = Timestamp(self.now.0 + seconds);
+    }
+
+    pub(super) fn send(&mut self, method: &str, uri: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = hyper::Request::builder().method(method).uri(uri);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let head = request.body(()).unwrap().into_parts().0;
+        let answer = self.core.answer(&Call::new(head, Bytes::copy_from_slice(body.as_bytes())), self.now);
+        let body = String::from_utf8(answer.body.to_vec()).unwrap();
+        Reply { status: answer.status.as_u16(), headers: answer.headers, body }
+    }
+
+    pub(super) fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
+        self.send("POST", path, &[("content-type", "application/x-www-form-urlencoded")], &body)
+    }
+
+    /// A form with the client's id and secret.
+    pub(super) fn as_client(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
+        let client = self.core.client.clone();
+        let mine = [("client_id", client.id.as_str()), ("client_secret", client.secret.expose())];
+        self.form(path, &[&mine, fields].concat())
+    }
+
+    pub(super) fn code(&mut self) -> String {
+        let Core { codes, mint, .. } = &mut self.core;
+        codes.issue(mint, self.now, Bound::default())
+    }
+
+    pub(super) fn exchange(&mut self, code: &str) -> Reply {
+        self.as_client("/oauth2/token", &[("grant_type", "authorization_code"), ("code", code)])
+    }
+
+    pub(super) fn refresh(&mut self, token: &str) -> Reply {
+        self.as_client("/oauth2/token", &[("grant_type", "refresh_token"), ("refresh_token", token)])
+    }
+
+    /// A fresh pair: access and refresh token.
+    pub(super) fn log_in(&mut self) -> (String, String) {
+        let code = self.code();
+        pair(&self.exchange(&code))
+    }
+
+    pub(super) fn api(&mut self, method: &str, path: &str, token: &str, body: &str) -> Reply {
+        self.send(method, path, &[("authorization", &format!("Bearer {token}"))], body)
+    }
+
+    pub(super) fn get(&mut self, path: &str, token: &str) -> Reply {
+        self.api("GET", path, token, "")
+    }
+}
+
+/// Access and refresh token of an answer.
+pub(super) fn pair(reply: &Reply) -> (String, String) {
+    let json = reply.json();
+    let text = |name: &str| json[name].as_str().unwrap().to_owned();
+    (text("access_token"), text("refresh_token"))
+}
