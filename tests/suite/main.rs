@@ -10,5 +10,7 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod readme;
+mod secrets;
 mod support;
 mod tools;

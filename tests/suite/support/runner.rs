@@ -138,6 +138,15 @@ impl Runner {
         self.spawn().end()
     }
 
+    /// Runs the program to its end; everything must pass, without a word on stderr. For tests of what a server was asked: what
+    /// stands on stdout is not compared.
+    #[track_caller]
+    pub(crate) fn run_passing(self) -> Ran {
+        let ran = self.run_unchecked();
+        assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{}", ran.all_output());
+        ran
+    }
+
     /// Starts the program.
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
@@ -207,6 +216,11 @@ impl Running {
     pub(crate) fn interrupt(&self) {
         // A program that has ended by itself is no mistake here.
         let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+    }
+
+    /// What `kill` sends, and the end of a container.
+    pub(crate) fn terminate(&self) {
+        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 
     /// Ends the program as a crash or the power switch would.

@@ -22,7 +22,11 @@ impl Scrubber {
             (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", "[time]"),
             // Seconds since 1970, from 2001 to 2286.
             (r"(?P<keep>^|[^\w.])[1-9]\d{9}\b", "[time]"),
-            (r"(?P<keep>^|[^\w.])\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|m|min|h)\b(?: ?\d+(?:\.\d+)? ?(?:ms|s|m|min)\b)*", "[duration]"),
+            // With the spaces that put durations in a column, and the mark of one that is too short to tell.
+            (
+                r"(?P<keep>^|[^\w.< ] ?| ) *<?\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|m|min|h)\b(?: ?\d+(?:\.\d+)? ?(?:ms|s|m|min)\b)*",
+                "[duration]",
+            ),
         ];
         let compile = |(pattern, word): (&str, _)| (Regex::new(pattern).expect("a pattern"), word);
         Self { folders: folders.iter().flat_map(spellings).collect(), patterns: patterns.map(compile).to_vec() }
@@ -45,6 +49,7 @@ fn what_differs_is_replaced_and_nothing_else() {
         ("/nowhere/x1/a.yaml", "[project]/a.yaml"),
         ("http://127.0.0.1:4711/x localhost:80", "http://127.0.0.1:[port]/x localhost:[port]"),
         ("took 12 ms, 1.5s, 1m 2s and 3min", "took [duration], [duration], [duration] and [duration]"),
+        ("200   <1 ms\n200   12 ms\n200  1.5 s", "200 [duration]\n200 [duration]\n200 [duration]"),
         ("at 2026-01-02T03:04:05Z, 2026-01-02 03:04:05.123+01:00", "at [time], [time]"),
         ("expires_at: 1764000000", "expires_at: [time]"),
         (
