@@ -9,5 +9,6 @@
 
 mod architecture;
 mod cli;
+mod request;
 mod support;
 mod tools;
