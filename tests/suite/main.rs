@@ -8,7 +8,10 @@
 )]
 
 mod architecture;
+mod assertion;
+mod capture;
 mod cli;
 mod request;
 mod support;
+mod template;
 mod tools;
