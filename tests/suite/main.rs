@@ -14,7 +14,6 @@ mod readme;
 mod secrets;
 mod assertion;
 mod capture;
-mod cli;
 mod request;
 mod support;
 mod template;
