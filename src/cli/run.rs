@@ -100,7 +100,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let summary = std::mem::take(&mut run.summary);
     drop(run);
     if interrupt.is_none() && !args.dry_run {
-        for name in values.unused_given() {
+        let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
+        for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));
             let _ = output.event(&Event::Notice(&notice));
         }

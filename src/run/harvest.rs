@@ -226,7 +226,7 @@ pub(super) fn simple_paths(request: &Request) -> Option<Vec<&crate::query::JsonP
 /// masked before anything about the answer is said.
 fn learn_token_answer(answer: &Answer<'_>, masker: &Masker) {
     const MARK: &[u8] = b"\"access_token\"";
-    if !answer.body.windows(MARK.len()).any(|window| window == MARK) {
+    if memchr::memmem::find(answer.body, MARK).is_none() {
         return;
     }
     let Ok(Value::Object(members)) = answer.json() else { return };

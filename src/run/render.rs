@@ -99,8 +99,10 @@ impl<'a> Renderer<'a, '_> {
         let (mut url, based) = self.url(request)?;
         let mut headers: Vec<(String, String)> = Vec::new();
         for field in &request.headers {
-            for value in self.values(field)? {
-                headers.push((field.name.clone(), value));
+            for template in &field.values {
+                for value in self.engine().texts(template, self.scope)? {
+                    headers.push((field.name.clone(), fit_for_header(&field.name, value, template)?));
+                }
             }
         }
         let mut query = self.pairs(&request.query)?;
@@ -187,7 +189,9 @@ impl<'a> Renderer<'a, '_> {
             headers.push((name.to_owned(), value));
         };
         match scheme {
-            Scheme::Bearer(token) => set("Authorization", format!("Bearer {}", text(token)?)),
+            Scheme::Bearer(token) => {
+                set("Authorization", fit_for_header("Authorization", format!("Bearer {}", text(token)?), token)?);
+            }
             Scheme::Basic { username, password } => {
                 use base64::Engine as _;
                 let user = text(username)?;
@@ -198,10 +202,10 @@ impl<'a> Renderer<'a, '_> {
                 let pair = format!("{user}:{}", text(password)?);
                 set("Authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
             }
-            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, text(value)?),
+            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, fit_for_header(name, text(value)?, value)?),
             Scheme::ApiKey { carrier: Carrier::Query, name, value } => query.push((name.clone(), text(value)?)),
             Scheme::ApiKey { carrier: Carrier::Cookie, name, value } => {
-                let cookie = format!("{name}={}", text(value)?);
+                let cookie = fit_for_header("Cookie", format!("{name}={}", text(value)?), value)?;
                 match headers.iter_mut().find(|(old, _)| old.eq_ignore_ascii_case("cookie")) {
                     Some((_, cookies)) => *cookies = format!("{cookies}; {cookie}"),
                     None => headers.push(("Cookie".to_owned(), cookie)),
@@ -258,6 +262,20 @@ fn append_query(url: &mut Url, pairs: &[(String, String)]) {
         query.extend(utf8_percent_encode(value, COMPONENT));
     }
     url.set_query(Some(&query));
+}
+
+/// Refuses what would end a header and start another (RFC 9110 §5.5), at the template that gave it.
+fn fit_for_header(name: &str, value: String, template: &Template) -> Result<String, Error> {
+    if !value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        return Ok(value);
+    }
+    let finding = template.place().error(format!("the header `{name}` can't hold a line break or another control character"));
+    let mut names: Vec<String> = template.reads().iter().map(|read| format!("`{}`", read.path.join("."))).collect();
+    names.dedup();
+    Err(match names.is_empty() {
+        true => finding.into(),
+        false => finding.label(format!("it comes from {}", names.join(" or "))).into(),
+    })
 }
 
 /// An error of `http` at a place.

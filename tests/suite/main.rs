@@ -8,8 +8,15 @@
 )]
 
 mod architecture;
+mod bad_input;
 mod cli;
 mod store;
+mod readme;
+mod secrets;
+mod assertion;
+mod capture;
+mod request;
 mod support;
+mod template;
 mod tools;
 mod trust;
