@@ -175,6 +175,18 @@ impl<'e> Values<'e> {
         effective.is_some_and(|declaration| declaration.layer == Layer::CommandLine)
     }
 
+    /// Whether a layer, the stored values among them, makes `name` a secret: then it is one in all.
+    #[must_use]
+    pub fn makes_secret(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|variable| declared_secret(variable))
+            || self.environment.stored_value(name).is_some_and(|stored| stored.secret)
+    }
+
+    /// Makes the texts in `value` known as secrets.
+    pub fn protect(&self, value: &Value) {
+        learn_value(value, self.masker);
+    }
+
     /// What a template of the environment that reads `reads` sees.
     #[must_use]
     pub fn scope<'s>(&'s self, reads: &'s [Read]) -> OwnScope<'s, 'e> {
@@ -253,7 +265,7 @@ impl<'e> Values<'e> {
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
         let (value, secret) = match &declaration.content {
-            Content::Literal { value, secret } => (value.clone(), *secret || declared_secret(variable)),
+            Content::Literal { value, secret } => (value.clone(), *secret || self.makes_secret(&variable.name)),
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
@@ -290,7 +302,7 @@ impl<'e> Values<'e> {
             return Ok((value, marked));
         }
         let local = declaration.layer == Layer::Local && has_private_text(&value);
-        let mut secret = local || declared_secret(variable);
+        let mut secret = local || self.makes_secret(&variable.name);
         for read in reads(tree).filter(|read| !read.presence_only) {
             secret |= self.reads_secret(read)?;
         }

@@ -249,6 +249,12 @@ fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> 
     })
 }
 
+/// Every template of a request but those of a definition that it names.
+#[must_use]
+pub fn all_templates(request: &Request) -> Vec<&Template> {
+    templates(request).into_iter().map(|(template, _)| template).collect()
+}
+
 /// Every template of a request with the spot where it stands.
 pub(super) fn templates(request: &Request) -> Vec<(&Template, Spot)> {
     let mut found: Vec<(&Template, Spot)> = sent_templates(request).into_iter().map(|t| (t, Spot::Request)).collect();

@@ -10,7 +10,8 @@ use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::http;
-use crate::plan::{Plan, Scope};
+use crate::plan::{Found, Plan, Scope};
+use crate::secret::Secret;
 use crate::template::{Engine, Error, Template, Values};
 
 use super::gate::Carried;
@@ -65,22 +66,25 @@ impl<'a> Renderer<'a, '_> {
         found
     }
 
-    /// The secrets that the request carries, by the names that its templates read.
-    fn carried(&self, request: &'a Request) -> Result<Vec<Carried>, Error> {
+    /// The secrets that the request carries, by the names that its templates read. `based`: its url needed the base.
+    fn carried(&self, request: &'a Request, based: bool) -> Result<Vec<Carried>, Error> {
         let mut carried: Vec<Carried> = Vec::new();
-        for (template, environment) in self.templates(request) {
+        let base = request.base_url.iter().filter(|_| based).map(|template| (template, false));
+        for (template, environment) in self.templates(request).into_iter().chain(base) {
             for read in template.reads().iter().filter(|read| !read.presence_only) {
                 let Some(name) = read.path.first() else { continue };
                 if carried.iter().any(|known| known.name == *name) {
                     continue;
                 }
-                let found = match environment {
-                    true => self.scope.environment().get(name)?.map(|found| (found.secret, None)),
-                    false => self.scope.find(name)?.map(|found| (found.secret, found.origin)),
-                };
-                if let Some((true, origin)) = found {
-                    let given = self.scope.environment().is_given(name);
-                    carried.push(Carried { name: name.clone(), origin, given });
+                if environment {
+                    let values = self.scope.environment();
+                    if values.get(name)?.is_some_and(|found| found.secret) {
+                        carried.push(Carried { name: name.clone(), value: None, origin: None, given: values.is_given(name) });
+                    }
+                } else if let Some(found) = self.scope.find(name)?.filter(|found| found.secret) {
+                    let Found { value, origin, given, .. } = found;
+                    let value = origin.as_ref().and_then(|_| value.as_str().map(Secret::new));
+                    carried.push(Carried { name: name.clone(), value, origin, given });
                 }
             }
         }
@@ -92,11 +96,13 @@ impl<'a> Renderer<'a, '_> {
     /// # Errors
     /// A template fails, or what comes out is no URL, header or file that can be sent.
     pub(super) fn render(&self, request: &'a Request) -> Result<Rendered, Error> {
-        let mut url = self.url(request)?;
+        let (mut url, based) = self.url(request)?;
         let mut headers: Vec<(String, String)> = Vec::new();
         for field in &request.headers {
-            for value in self.values(field)? {
-                headers.push((field.name.clone(), value));
+            for template in &field.values {
+                for value in self.engine().texts(template, self.scope)? {
+                    headers.push((field.name.clone(), fit_for_header(&field.name, value, template)?));
+                }
             }
         }
         let mut query = self.pairs(&request.query)?;
@@ -113,7 +119,7 @@ impl<'a> Renderer<'a, '_> {
         sent.headers = headers;
         let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
         sent.body = body;
-        Ok(Rendered { request: sent, body_text, carried: self.carried(request)? })
+        Ok(Rendered { request: sent, body_text, carried: self.carried(request, based)? })
     }
 
     fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
@@ -132,16 +138,19 @@ impl<'a> Renderer<'a, '_> {
         Ok(found)
     }
 
-    fn url(&self, request: &Request) -> Result<Url, Error> {
+    /// The url, and whether it needed `base_url`: what a variable brings decides that too.
+    fn url(&self, request: &Request) -> Result<(Url, bool), Error> {
         let mut text = self.engine().text(&request.url, self.scope)?;
+        let mut based = false;
         if text.starts_with('/')
             && let Some(base) = &request.base_url
         {
+            based = true;
             let base = self.engine().text(base, self.scope)?;
             text = format!("{}{text}", base.trim_end_matches('/'));
         }
         match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok((url, based)),
             parsed => {
                 let why = match parsed {
                     Ok(url) if url.scheme() != "http" && url.scheme() != "https" => {
@@ -180,7 +189,9 @@ impl<'a> Renderer<'a, '_> {
             headers.push((name.to_owned(), value));
         };
         match scheme {
-            Scheme::Bearer(token) => set("Authorization", format!("Bearer {}", text(token)?)),
+            Scheme::Bearer(token) => {
+                set("Authorization", fit_for_header("Authorization", format!("Bearer {}", text(token)?), token)?);
+            }
             Scheme::Basic { username, password } => {
                 use base64::Engine as _;
                 let user = text(username)?;
@@ -191,10 +202,10 @@ impl<'a> Renderer<'a, '_> {
                 let pair = format!("{user}:{}", text(password)?);
                 set("Authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
             }
-            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, text(value)?),
+            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, fit_for_header(name, text(value)?, value)?),
             Scheme::ApiKey { carrier: Carrier::Query, name, value } => query.push((name.clone(), text(value)?)),
             Scheme::ApiKey { carrier: Carrier::Cookie, name, value } => {
-                let cookie = format!("{name}={}", text(value)?);
+                let cookie = fit_for_header("Cookie", format!("{name}={}", text(value)?), value)?;
                 match headers.iter_mut().find(|(old, _)| old.eq_ignore_ascii_case("cookie")) {
                     Some((_, cookies)) => *cookies = format!("{cookies}; {cookie}"),
                     None => headers.push(("Cookie".to_owned(), cookie)),
@@ -251,6 +262,20 @@ fn append_query(url: &mut Url, pairs: &[(String, String)]) {
         query.extend(utf8_percent_encode(value, COMPONENT));
     }
     url.set_query(Some(&query));
+}
+
+/// Refuses what would end a header and start another (RFC 9110 §5.5), at the template that gave it.
+fn fit_for_header(name: &str, value: String, template: &Template) -> Result<String, Error> {
+    if !value.bytes().any(|b| b.is_ascii_control() && b != b'\t') {
+        return Ok(value);
+    }
+    let finding = template.place().error(format!("the header `{name}` can't hold a line break or another control character"));
+    let mut names: Vec<String> = template.reads().iter().map(|read| format!("`{}`", read.path.join("."))).collect();
+    names.dedup();
+    Err(match names.is_empty() {
+        true => finding.into(),
+        false => finding.label(format!("it comes from {}", names.join(" or "))).into(),
+    })
 }
 
 /// An error of `http` at a place.
