@@ -184,7 +184,7 @@ fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) ->
     };
     let read = |path: &Path| {
         crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("can't read the certificate or key `{}`: it {error}", path.display())))
+            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
     };
     let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
     let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;

@@ -29,7 +29,18 @@ pub fn find(name: &str, folder: &Path, root: &Path, working_folder: &Path) -> Re
         finding = finding.help(format!("did you mean `{near}`?"));
     }
     Err(if names.is_empty() {
-        finding.help(format!("no `environments` folder was found at or above `{}`", folder.display()))
+        finding.help(match folders.as_slice() {
+            [] if folder == root => format!("there is no `environments` folder in `{}`", folder.display()),
+            [] if !folder.starts_with(root) => {
+                format!("`{}` lies outside of the project root `{}`", folder.display(), root.display())
+            }
+            [] => format!(
+                "there is no `environments` folder from `{}` up to the project root `{}`",
+                folder.display(),
+                root.display()
+            ),
+            [nearest, ..] => format!("`{}` holds no environment", nearest.display()),
+        })
     } else {
         finding.help(format!("environments: {}", names.join(", ")))
     })
@@ -45,7 +56,8 @@ pub fn available(folder: &Path, root: &Path) -> Vec<String> {
         .filter_map(|entry| {
             let name = entry.file_name().into_string().ok()?;
             let stem = name.strip_suffix(".yaml").or_else(|| name.strip_suffix(".yml"))?;
-            (!stem.contains(".local") && !stem.starts_with('.')).then(|| stem.to_owned())
+            let usable = !stem.contains(".local") && !stem.starts_with('.') && entry.path().is_file();
+            usable.then(|| stem.to_owned())
         })
         .collect();
     names.sort();

@@ -110,8 +110,7 @@ impl Loader<'_> {
         if self.chain.len() >= DEEPEST {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
-        let text = read_text(path)
-            .map_err(|error| vec![at(Diagnostic::error(format!("can't read the environment `{name}`: {error}")))])?;
+        let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
         let document = yaml::read(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
@@ -142,7 +141,7 @@ impl Loader<'_> {
             Ok(local) => local,
             Err(ReadError::NotFound) => return Ok(()),
             Err(error) => {
-                let finding = Diagnostic::error(format!("can't read the local file `{name}`: {error}"));
+                let finding = Diagnostic::error(format!("the local file `{name}` {error}"));
                 return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };

@@ -200,7 +200,11 @@ impl<'e> Values<'e> {
             .environment
             .variables
             .iter()
-            .filter(|variable| variable.declarations.iter().any(|d| d.layer == Layer::CommandLine))
+            .filter(|variable| {
+                // A secret may wait in the process environment for collections that use it.
+                let plain = |d: &Declaration| d.layer == Layer::CommandLine && !d.content.is_secret();
+                variable.declarations.iter().any(plain)
+            })
             .map(|variable| variable.name.as_str())
             .filter(|name| !used.contains(name))
             .collect();
@@ -265,11 +269,15 @@ impl<'e> Values<'e> {
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
-                    let finding = Diagnostic::error(format!("`!file {written}` leads out of the project")).refusal();
+                    let finding = Diagnostic::error(format!(
+                        "the file `{written}` of the variable `{}` lies outside of the project",
+                        variable.name
+                    ))
+                    .refusal();
                     return Err(failed(finding, declaration));
                 }
                 let text = read_text(path).map_err(|error| {
-                    let message = format!("can't read the file of the variable `{}`: {error}", variable.name);
+                    let message = format!("the file of the variable `{}` {error}", variable.name);
                     failed(Diagnostic::error(message), declaration)
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);

@@ -234,7 +234,7 @@ impl<'a> Renderer<'a, '_> {
         let named = self.engine().text(path, self.scope)?;
         let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
         let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
-            let finding = path.place().error(format!("can't read the body file {refusal}"));
+            let finding = path.place().error(format!("the body file {refusal}"));
             Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
         })?;
         let body = http::Body::file(opened.file)
