@@ -223,7 +223,8 @@ impl<'e> Values<'e> {
             if !self.memo.borrow().contains_key(variable.name.as_str()) && !self.may_be_url(variable) {
                 continue;
             }
-            if let Some(evaluated) = self.get(&variable.name)?
+            // What can't be evaluated names no origin; whoever reads it is told.
+            if let Ok(Some(evaluated)) = self.get(&variable.name)
                 && let Value::String(text) = &*evaluated.value
                 && is_url(text)
             {
@@ -383,7 +384,8 @@ pub(super) fn is_plain_url(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
 }
 
 /// An error at the place of a declaration.

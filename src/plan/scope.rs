@@ -221,7 +221,7 @@ impl<'r> Scope<'r> {
         let Taint { secret, origin, given } = taint;
         let value = value?;
         let named = self.values.makes_secret(name);
-        if named {
+        if named || secret {
             self.values.protect(&value);
         }
         // What the collection itself says under such a name came from no answer.

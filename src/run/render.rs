@@ -69,13 +69,18 @@ impl<'a> Renderer<'a, '_> {
     /// The secrets that the request carries, by the names that its templates read. `based`: its url needed the base.
     fn carried(&self, request: &'a Request, based: bool) -> Result<Vec<Carried>, Error> {
         let mut carried: Vec<Carried> = Vec::new();
+        // The same name is another variable in the environment's own scope.
+        let mut seen: Vec<(&str, bool)> = Vec::new();
         let base = request.base_url.iter().filter(|_| based).map(|template| (template, false));
-        for (template, environment) in self.templates(request).into_iter().chain(base) {
+        // Whether a request is sent at all tells something about what its `when` reads.
+        let when = request.when.iter().map(|template| (template, false));
+        for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
             for read in template.reads().iter().filter(|read| !read.presence_only) {
                 let Some(name) = read.path.first() else { continue };
-                if carried.iter().any(|known| known.name == *name) {
+                if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
+                seen.push((name, environment));
                 if environment {
                     let values = self.scope.environment();
                     if values.get(name)?.is_some_and(|found| found.secret) {
@@ -87,6 +92,11 @@ impl<'a> Renderer<'a, '_> {
                     carried.push(Carried { name: name.clone(), value, origin, given });
                 }
             }
+        }
+        if let Some((Definition { name, method: AuthMethod::Scheme(scheme), .. }, true)) = self.definition(request)
+            && scheme.literal_credential().is_some()
+        {
+            carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
         }
         Ok(carried)
     }
