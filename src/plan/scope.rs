@@ -71,6 +71,8 @@ pub struct Scope<'r> {
     engine: &'r Engine,
     own: HashMap<&'r str, &'r Variable>,
     captures: RefCell<HashMap<String, Captured>>,
+    /// The names among the captures that came from another collection.
+    inherited: RefCell<HashSet<String>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
     used: RefCell<HashSet<&'r str>>,
@@ -85,6 +87,7 @@ impl<'r> Scope<'r> {
             engine,
             own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
             captures: RefCell::default(),
+            inherited: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
             used: RefCell::default(),
@@ -100,13 +103,22 @@ impl<'r> Scope<'r> {
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
     pub fn capture(&self, name: &str, captured: Captured) {
         self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
+        self.inherited.borrow_mut().remove(name);
         self.captures.borrow_mut().insert(name.to_owned(), captured);
     }
 
-    /// What the requests captured and stored so far.
+    /// Adds what another collection of the run left to this one; it is not handed on.
+    pub fn inherit(&self, name: &str, captured: Captured) {
+        self.inherited.borrow_mut().insert(name.to_owned());
+        self.captures.borrow_mut().insert(name.to_owned(), captured);
+    }
+
+    /// What the requests of this collection captured and stored so far.
     #[must_use]
     pub fn captures(&self) -> Vec<(String, Captured)> {
-        self.captures.borrow().iter().map(|(name, captured)| (name.clone(), captured.clone())).collect()
+        let inherited = self.inherited.borrow();
+        let all = self.captures.borrow();
+        all.iter().filter(|(name, _)| !inherited.contains(*name)).map(|(name, captured)| (name.clone(), captured.clone())).collect()
     }
 
     /// Whether the collection variable `variable` reads `name`, itself or through others.

@@ -10,6 +10,7 @@ mod gate;
 mod harvest;
 mod render;
 mod response;
+mod save;
 mod step;
 
 use std::collections::HashMap;
@@ -57,8 +58,12 @@ pub struct Run<'r, 'o> {
     pub reporter: &'o mut dyn Reporter,
     /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
     pub summary: Summary,
-    /// Whether `.gitignore` was looked for already.
-    ignored: bool,
+    /// The request that was sent and whose answer has not come.
+    pub under_way: Option<String>,
+    /// What the run stored so far; every collection sees it.
+    stores: HashMap<String, Captured>,
+    /// Whether the place for stored values was looked at.
+    prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
 }
@@ -91,7 +96,9 @@ impl<'r, 'o> Run<'r, 'o> {
             policy: Policy::default(),
             reporter,
             summary: Summary::default(),
-            ignored: false,
+            stores: HashMap::new(),
+            prepared: false,
+            under_way: None,
             unsaved: false,
         }
     }
@@ -113,10 +120,8 @@ impl<'r, 'o> Run<'r, 'o> {
         let planned = &plan.units[unit];
         self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
         let scope = Scope::new(self.values, &plan.engine, &planned.collection);
-        for &need in &planned.needs {
-            for (name, captured) in &finished[need].captures {
-                scope.capture(name, captured.clone());
-            }
+        for (name, captured) in self.stores.iter().chain(planned.needs.iter().flat_map(|&need| &finished[need].captures)) {
+            scope.inherit(name, captured.clone());
         }
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);
         let mut failed = failed_need.is_some();
