@@ -35,6 +35,13 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let width = stdout.width;
     let mut diagnostics = Diagnostics::new(stderr, paint_err, &masker);
     let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
+    if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
+        // Whoever sets it relies on it: it must not be overlooked.
+        let finding = Diagnostic::error(format!(
+            "RUNNER_ONLY_HOSTS is set to `{hosts}`, and this version of runner can't hold a run to it yet"
+        ));
+        return diagnostics.stop(&[finding]);
+    }
     let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,

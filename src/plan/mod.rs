@@ -10,6 +10,7 @@ mod names;
 mod scope;
 mod validate;
 
+use crate::auth::{Choice, Definition};
 use crate::collection::{Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
@@ -37,6 +38,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The definition that `request` names, and whether it is the environment's; of equal names the environment's counts.
+    #[must_use]
+    pub fn definition(&self, unit: usize, request: &Request) -> Option<(&Definition, bool)> {
+        let Choice::Named { name, .. } = &request.auth else { return None };
+        let own = || self.units[unit].collection.auth.iter().find(|definition| definition.name == *name);
+        match self.environment.definition(name) {
+            Some(definition) => Some((definition, true)),
+            None => own().map(|definition| (definition, false)),
+        }
+    }
+
     /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.
     #[must_use]
     pub fn producer(&self, unit: usize, name: &str) -> Option<&Request> {

@@ -118,7 +118,10 @@ impl<'r> Scope<'r> {
     pub fn captures(&self) -> Vec<(String, Captured)> {
         let inherited = self.inherited.borrow();
         let all = self.captures.borrow();
-        all.iter().filter(|(name, _)| !inherited.contains(*name)).map(|(name, captured)| (name.clone(), captured.clone())).collect()
+        all.iter()
+            .filter(|(name, _)| !inherited.contains(*name))
+            .map(|(name, captured)| (name.clone(), captured.clone()))
+            .collect()
     }
 
     /// Whether the collection variable `variable` reads `name`, itself or through others.

@@ -13,8 +13,8 @@ use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin};
 
 use super::Run;
-use super::harvest::{Harvest, render_with, simple_paths};
 use super::gate::Pass;
+use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{self, Rendered, Renderer};
 use super::response::AnswerScope;
 
@@ -169,7 +169,8 @@ impl Run<'_, '_> {
         // A front that serves many hosts passes a request on by this header, not by the address.
         let host = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
         if let Some(host) = host.filter(|host| pass.carries() && !host.eq_ignore_ascii_case(sent.url.authority())) {
-            let finding = place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
+            let finding =
+                place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
             return Err(refused(finding.help("take the header out, or put that host into the url")));
         }
         Ok(pass)
