@@ -127,10 +127,6 @@ impl Run<'_, '_> {
             return Err(Problem { kind: ProblemKind::Policy, diagnostic: finding });
         }
         self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
-            let place = match &error {
-                http::Error::InvalidHeader { name, .. } => header_place(request, name).unwrap_or(place),
-                _ => place,
-            };
             let mut diagnostic = place.error(error.to_string());
             if let Some(hint) = error.hint() {
                 diagnostic = diagnostic.help(hint);
@@ -230,10 +226,4 @@ fn preview(rendered: &Rendered) -> Preview {
         headers: rendered.request.headers.clone(),
         body: rendered.body_text.clone(),
     }
-}
-
-/// Where the value of a header of `request` stands.
-fn header_place<'r>(request: &'r Request, name: &str) -> Option<&'r crate::diagnostic::Place> {
-    let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-    field.values.first().map(Template::place)
 }
