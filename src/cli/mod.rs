@@ -59,13 +59,13 @@ fn usage(world: &mut World, error: &clap::Error) -> Exit {
 struct Diagnostics {
     out: MaskedWriter<Stream>,
     style: Style,
-    /// Whether something was told already; an empty line goes between two findings.
-    told: bool,
+    /// How many lines the last finding had; an empty line stands around one of several.
+    lines: usize,
 }
 
 impl Diagnostics {
     fn new(stderr: Stream, colour: bool, masker: &Masker) -> Self {
-        Self { out: masker.writer(stderr), style: Style::new(colour), told: false }
+        Self { out: masker.writer(stderr), style: Style::new(colour), lines: 0 }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
@@ -73,8 +73,10 @@ impl Diagnostics {
         if findings.is_empty() {
             return;
         }
-        let between = if std::mem::replace(&mut self.told, true) { "\n" } else { "" };
-        let text = format!("{between}{}", render_all(findings, self.style));
+        let text = render_all(findings, self.style);
+        let before = std::mem::replace(&mut self.lines, text.lines().count());
+        let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
+        let text = format!("{between}{text}");
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 

@@ -242,7 +242,7 @@ impl<'a> Renderer<'a, '_> {
             Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
         })?;
         let body = http::Body::file(opened.file)
-            .map_err(|error| Error::from(path.place().error(format!("can't read the body file `{named}`: {error}"))))?;
+            .map_err(|error| Error::from(path.place().error(format!("the body file `{named}` can't be read: {error}"))))?;
         let content_type = match content_type {
             Some(template) => self.engine().text(template, self.scope)?,
             None => "application/octet-stream".to_owned(),

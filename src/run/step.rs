@@ -126,10 +126,6 @@ impl Run<'_, '_> {
                 http::Class::Transport => ProblemKind::Transport,
                 http::Class::Policy => ProblemKind::Policy,
             };
-            let place = match &error {
-                http::Error::InvalidHeader { name, .. } => header_place(request, name).unwrap_or(place),
-                _ => place,
-            };
             Problem { kind, diagnostic: render::at(place, &error) }
         })
     }
@@ -262,10 +258,4 @@ fn preview(rendered: &Rendered) -> Preview {
         headers: rendered.request.headers.clone(),
         body: rendered.body_text.clone(),
     }
-}
-
-/// Where the value of a header of `request` stands.
-fn header_place<'r>(request: &'r Request, name: &str) -> Option<&'r Place> {
-    let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-    field.values.first().map(Template::place)
 }
