@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use url::Url;
 
@@ -86,6 +87,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    let started = Instant::now();
     let interrupt = match Interrupts::listen() {
         Ok(mut interrupts) => tokio::select! {
             () = run.run() => None,
@@ -97,8 +99,12 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
             None
         }
     };
-    let summary = std::mem::take(&mut run.summary);
+    let mut summary = std::mem::take(&mut run.summary);
     drop(run);
+    if interrupt.is_some() {
+        summary.interrupted = true;
+        summary.duration = started.elapsed();
+    }
     if interrupt.is_none() && !args.dry_run {
         for name in values.unused_given() {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));

@@ -39,6 +39,8 @@ pub struct Scope<'r> {
     values: &'r Values<'r>,
     engine: &'r Engine,
     own: HashMap<&'r str, &'r Variable>,
+    /// What other collections of the run gave.
+    inherited: HashMap<String, Captured>,
     captures: RefCell<HashMap<String, Captured>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
@@ -52,6 +54,7 @@ impl<'r> Scope<'r> {
             values,
             engine,
             own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
+            inherited: HashMap::new(),
             captures: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
@@ -62,6 +65,11 @@ impl<'r> Scope<'r> {
     #[must_use]
     pub fn environment(&self) -> &'r Values<'r> {
         self.values
+    }
+
+    /// Adds what another collection of the run gave. It is not handed on by [`Self::captures`].
+    pub fn inherit(&mut self, name: &str, captured: Captured) {
+        self.inherited.insert(name.to_owned(), captured);
     }
 
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
@@ -97,7 +105,7 @@ impl<'r> Scope<'r> {
         if name == "iteration" {
             return Ok(Some(Found { value: Arc::new(Value::from(1)), secret: false, origin: None }));
         }
-        if let Some(captured) = self.captures.borrow().get(name) {
+        if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
             let Captured { value, secret, origin } = captured.clone();
             return Ok(Some(Found { value, secret, origin }));
         }
@@ -136,6 +144,7 @@ impl<'r> Scope<'r> {
     fn has_above(&self, name: &str) -> bool {
         name == "iteration"
             || self.captures.borrow().contains_key(name)
+            || self.inherited.contains_key(name)
             || self.values.has(name)
             || self.values.environment().stored_value(name).is_some()
     }

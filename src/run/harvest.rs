@@ -69,6 +69,9 @@ impl Run<'_, '_> {
         self.refuse_foreign(url, &mut taken, &mut harvest);
         self.save(&taken, &mut harvest);
         for Taken { capture, captured, stored } in taken {
+            if stored {
+                self.stored.insert(capture.name.clone(), captured.clone());
+            }
             scope.capture(&capture.name, captured);
             if stored { harvest.stored.push(&capture.name) } else { harvest.captured.push(&capture.name) }
         }

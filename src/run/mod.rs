@@ -61,6 +61,8 @@ pub struct Run<'r, 'o> {
     ignored: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
+    /// What was stored so far: every later collection of the run sees it.
+    stored: HashMap<String, Captured>,
 }
 
 /// What a finished collection leaves to those that need it.
@@ -93,6 +95,7 @@ impl<'r, 'o> Run<'r, 'o> {
             summary: Summary::default(),
             ignored: false,
             unsaved: false,
+            stored: HashMap::new(),
         }
     }
 
@@ -112,11 +115,10 @@ impl<'r, 'o> Run<'r, 'o> {
         let plan = self.plan;
         let planned = &plan.units[unit];
         self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
-        let scope = Scope::new(self.values, &plan.engine, &planned.collection);
-        for &need in &planned.needs {
-            for (name, captured) in &finished[need].captures {
-                scope.capture(name, captured.clone());
-            }
+        let mut scope = Scope::new(self.values, &plan.engine, &planned.collection);
+        let needed = planned.needs.iter().flat_map(|&need| &finished[need].captures);
+        for (name, captured) in self.stored.iter().chain(needed) {
+            scope.inherit(name, captured.clone());
         }
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);
         let mut failed = failed_need.is_some();

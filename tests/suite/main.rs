@@ -11,6 +11,8 @@ mod architecture;
 mod assertion;
 mod capture;
 mod cli;
+mod flow;
+mod interrupt;
 mod request;
 mod support;
 mod template;
