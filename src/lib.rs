@@ -15,20 +15,19 @@
 //!      │ Plan: the steps in order, all templates compiled
 //!      │                                                  ══ before this line no byte is sent ══
 //!      ▼
-//!  run: iteration → step → attempt
-//!      │ collection::Request<Template> + template::Scope  (only the names that its templates read)
-//!      │
-//!      ├──▶ oauth::lifecycle::token ──▶ store             lock, read again, refresh or grant;
-//!      │        │ Token: saved and synced, then returned  oauth::Error → exit 4, a failed save → exit 5
-//!      ▼        ▼
-//!  run::render                                            a Diagnostic at the template that failed → exit 1
-//!      │ http::Request: bytes, and which parts are secret
+//!  run: one step after the other
+//!      │ collection::Request + plan::Scope                (only the names that its templates read)
 //!      ▼
-//!  http::Client::send ──▶ trust, at every hop             a refusal → exit 6, http::Error → exit 3
+//!  run::render                                            a Diagnostic at the template that failed → exit 1
+//!      │ http::Request: bytes, and which secrets they carry
+//!      ▼
+//!  run::gate ──▶ trust: may they go there?                a refusal → exit 6
+//!      ▼
+//!  http::Client::send                                     http::Error → exit 3
 //!      │ http::Exchange: request as sent, response, timings
 //!      ▼
 //!  check: captures, then assertions                       a failed one is a result, not an error
-//!      │ captures → Scope, stores → store, verdicts ▼
+//!      │ captures → Scope, stores → store (saved and synced before anything else happens), verdicts ▼
 //!      │ event::Outcome: passed, failed, errored, skipped → exit 0 or 1
 //!      ▼
 //!  event::Event ──▶ report, through mask::MaskedWriter    a report that can't be written → exit 5
@@ -55,7 +54,6 @@ pub mod environment;
 pub mod trust;
 pub mod http;
 pub mod check;
-pub mod oauth;
 pub mod store;
 pub mod plan;
 pub mod event;

@@ -106,7 +106,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         summary.duration = started.elapsed();
     }
     if interrupt.is_none() && !args.dry_run {
-        for name in values.unused_given() {
+        let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
+        for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));
             let _ = output.event(&Event::Notice(&notice));
         }
@@ -189,7 +190,7 @@ fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) ->
     };
     let read = |path: &Path| {
         crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("can't read the certificate or key `{}`: it {error}", path.display())))
+            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
     };
     let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
     let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;

@@ -175,6 +175,18 @@ impl<'e> Values<'e> {
         effective.is_some_and(|declaration| declaration.layer == Layer::CommandLine)
     }
 
+    /// Whether a layer, the stored values among them, makes `name` a secret: then it is one in all.
+    #[must_use]
+    pub fn makes_secret(&self, name: &str) -> bool {
+        self.known.get(name).is_some_and(|variable| declared_secret(variable))
+            || self.environment.stored_value(name).is_some_and(|stored| stored.secret)
+    }
+
+    /// Makes the texts in `value` known as secrets.
+    pub fn protect(&self, value: &Value) {
+        learn_value(value, self.masker);
+    }
+
     /// What a template of the environment that reads `reads` sees.
     #[must_use]
     pub fn scope<'s>(&'s self, reads: &'s [Read]) -> OwnScope<'s, 'e> {
@@ -188,7 +200,11 @@ impl<'e> Values<'e> {
             .environment
             .variables
             .iter()
-            .filter(|variable| variable.declarations.iter().any(|d| d.layer == Layer::CommandLine))
+            .filter(|variable| {
+                // A secret may wait in the process environment for collections that use it.
+                let plain = |d: &Declaration| d.layer == Layer::CommandLine && !d.content.is_secret();
+                variable.declarations.iter().any(plain)
+            })
             .map(|variable| variable.name.as_str())
             .filter(|name| !used.contains(name))
             .collect();
@@ -207,7 +223,8 @@ impl<'e> Values<'e> {
             if !self.memo.borrow().contains_key(variable.name.as_str()) && !self.may_be_url(variable) {
                 continue;
             }
-            if let Some(evaluated) = self.get(&variable.name)?
+            // What can't be evaluated names no origin; whoever reads it is told.
+            if let Ok(Some(evaluated)) = self.get(&variable.name)
                 && let Value::String(text) = &*evaluated.value
                 && is_url(text)
             {
@@ -249,15 +266,19 @@ impl<'e> Values<'e> {
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
         let (value, secret) = match &declaration.content {
-            Content::Literal { value, secret } => (value.clone(), *secret || declared_secret(variable)),
+            Content::Literal { value, secret } => (value.clone(), *secret || self.makes_secret(&variable.name)),
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
-                    let finding = Diagnostic::error(format!("`!file {written}` leads out of the project")).refusal();
+                    let finding = Diagnostic::error(format!(
+                        "the file `{written}` of the variable `{}` lies outside of the project",
+                        variable.name
+                    ))
+                    .refusal();
                     return Err(failed(finding, declaration));
                 }
                 let text = read_text(path).map_err(|error| {
-                    let message = format!("can't read the file of the variable `{}`: {error}", variable.name);
+                    let message = format!("the file of the variable `{}` {error}", variable.name);
                     failed(Diagnostic::error(message), declaration)
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -282,7 +303,7 @@ impl<'e> Values<'e> {
             return Ok((value, marked));
         }
         let local = declaration.layer == Layer::Local && has_private_text(&value);
-        let mut secret = local || declared_secret(variable);
+        let mut secret = local || self.makes_secret(&variable.name);
         for read in reads(tree).filter(|read| !read.presence_only) {
             secret |= self.reads_secret(read)?;
         }
@@ -363,7 +384,8 @@ pub(super) fn is_plain_url(text: &str) -> bool {
 }
 
 fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
 }
 
 /// An error at the place of a declaration.

@@ -123,6 +123,9 @@ fn base64(spellings: &mut BTreeSet<String>, text: &str) {
         let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
             spellings.extend(encoded.get(first..end).map(str::to_owned));
+            // At the end of the data nothing comes behind, and the last character holds bits of the text only.
+            spellings.extend(encoded.get(first..).map(str::to_owned));
+            spellings.extend(encoded.get(first..).map(|rest| format!("{rest}{}", &"=="[..(3 - bytes.len() % 3) % 3])));
         }
     }
 }

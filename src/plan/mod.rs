@@ -17,7 +17,7 @@ use crate::files::root::Root;
 use crate::template::Engine;
 
 pub use build::{Inputs, build};
-pub use names::{sent_templates, wanted_names};
+pub use names::{all_templates, sent_templates, wanted_names};
 pub use scope::{Captured, Found, Scope};
 pub use validate::{Rules, validate};
 

@@ -1,14 +1,14 @@
 //! What a request's templates see: layers of values, each with its secrecy and where it came from.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use serde_json::Value;
 
 use crate::collection::{Collection, Variable};
 use crate::environment::Values;
-use crate::template::{self, Engine, Error};
+use crate::template::{self, Engine, Error, Read};
 use crate::trust::Origin;
 
 /// A value that an answer gave.
@@ -20,6 +20,8 @@ pub struct Captured {
     pub secret: bool,
     /// Where it came from; it may always go back there.
     pub origin: Option<Origin>,
+    /// Whether a secret of the command line is in it.
+    pub given: bool,
 }
 
 /// A value that a name has, with what `trust` needs to know of it.
@@ -31,6 +33,35 @@ pub struct Found {
     pub secret: bool,
     /// Where it came from, when an answer of this run gave it.
     pub origin: Option<Origin>,
+    /// Whether a secret of the command line is in it.
+    pub given: bool,
+}
+
+impl Found {
+    fn plain(value: Value) -> Self {
+        Self { value: Arc::new(value), secret: false, origin: None, given: false }
+    }
+}
+
+/// What a value gets from everything that it was made of.
+#[derive(Debug, Default)]
+pub struct Taint {
+    /// Whether a secret is among it.
+    pub secret: bool,
+    /// The one origin that all its secrets came from; such a value may go back there, any other has no way of its own.
+    pub origin: Option<Origin>,
+    /// Whether a secret of the command line is among it.
+    pub given: bool,
+}
+
+impl Taint {
+    fn add(&mut self, part: &Found) {
+        if part.secret {
+            self.origin = if self.secret && self.origin != part.origin { None } else { part.origin.clone() };
+            self.secret = true;
+            self.given |= part.given;
+        }
+    }
 }
 
 /// The layers that the requests of one collection see: captures of this run, the environment, stored values, the collection's own
@@ -44,6 +75,7 @@ pub struct Scope<'r> {
     captures: RefCell<HashMap<String, Captured>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
+    used: RefCell<HashSet<&'r str>>,
 }
 
 impl<'r> Scope<'r> {
@@ -58,6 +90,7 @@ impl<'r> Scope<'r> {
             captures: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
+            used: RefCell::default(),
         }
     }
 
@@ -103,17 +136,18 @@ impl<'r> Scope<'r> {
     /// Its template fails.
     pub fn find(&self, name: &str) -> Result<Option<Found>, Error> {
         if name == "iteration" {
-            return Ok(Some(Found { value: Arc::new(Value::from(1)), secret: false, origin: None }));
+            return Ok(Some(Found::plain(Value::from(1))));
         }
         if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
-            let Captured { value, secret, origin } = captured.clone();
-            return Ok(Some(Found { value, secret, origin }));
+            let Captured { value, secret, origin, given } = captured.clone();
+            return Ok(Some(Found { value, secret, origin, given }));
         }
         if let Some(evaluated) = self.values.get(name)? {
-            return Ok(Some(Found { value: evaluated.value, secret: evaluated.secret, origin: None }));
+            let given = evaluated.secret && self.values.is_given(name);
+            return Ok(Some(Found { value: evaluated.value, secret: evaluated.secret, origin: None, given }));
         }
         if let Some(stored) = self.values.environment().stored_value(name) {
-            return Ok(Some(Found { value: Arc::new(stored.value.clone()), secret: stored.secret, origin: None }));
+            return Ok(Some(Found { secret: stored.secret, ..Found::plain(stored.value.clone()) }));
         }
         self.find_own(name)
     }
@@ -149,6 +183,34 @@ impl<'r> Scope<'r> {
             || self.values.environment().stored_value(name).is_some()
     }
 
+    /// Marks `names`, and what the collection's variables among them read in turn, as used by a request that was sent.
+    pub fn mark_used<'n>(&self, names: &mut dyn Iterator<Item = &'n str>)
+    where
+        'r: 'n,
+    {
+        for name in names {
+            self.values.mark_used(&mut std::iter::once(name));
+            let Some((&key, variable)) = self.own.get_key_value(name) else { continue };
+            if self.used.borrow_mut().insert(key) {
+                let reads = variable.value.iter().flat_map(|tree| tree.templates()).flat_map(|template| template.reads());
+                self.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
+            }
+        }
+    }
+
+    /// What a value gets that is made of `reads`. A name without a value adds nothing.
+    pub fn taint(&self, reads: &mut dyn Iterator<Item = &Read>) -> Taint {
+        let mut taint = Taint::default();
+        for read in reads.filter(|read| !read.presence_only) {
+            if let Some(root) = read.path.first()
+                && let Ok(Some(part)) = self.find(root)
+            {
+                taint.add(&part);
+            }
+        }
+        taint
+    }
+
     /// A variable of the collection.
     fn find_own(&self, name: &str) -> Result<Option<Found>, Error> {
         if let Some(found) = self.memo.borrow().get(name) {
@@ -163,19 +225,17 @@ impl<'r> Scope<'r> {
         }
         self.active.borrow_mut().push(name.to_owned());
         let value = self.engine.tree(tree, self);
-        let mut found = Found { value: Arc::new(Value::Null), secret: false, origin: None };
-        for read in tree.templates().flat_map(|template| template.reads()).filter(|read| !read.presence_only) {
-            let Some(root) = read.path.first() else { continue };
-            if let Ok(Some(part)) = self.find(root)
-                && part.secret
-            {
-                // A value made of a captured secret may go where that secret came from, of any other nowhere of its own.
-                found.origin = if found.secret && found.origin != part.origin { None } else { part.origin };
-                found.secret = true;
-            }
-        }
+        let taint = self.taint(&mut tree.templates().flat_map(|template| template.reads()));
         self.active.borrow_mut().pop();
-        found.value = Arc::new(value?);
+        let Taint { secret, origin, given } = taint;
+        let value = value?;
+        let named = self.values.makes_secret(name);
+        if named || secret {
+            self.values.protect(&value);
+        }
+        // What the collection itself says under such a name came from no answer.
+        let origin = if named && !secret { None } else { origin };
+        let found = Found { value: Arc::new(value), secret: secret || named, origin, given };
         self.memo.borrow_mut().insert(key, found.clone());
         Ok(Some(found))
     }

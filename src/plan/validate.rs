@@ -69,25 +69,23 @@ fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnost
     let Choice::Named { name, place } = &request.auth else { return };
     let own = &plan.units[unit].collection.auth;
     let all = || plan.environment.auth.iter().chain(own);
-    match all().find(|definition| definition.name == *name) {
-        Some(definition) if matches!(definition.method, Method::Login(_)) => findings.push(
-            place
-                .error(format!("this version of runner can't log in with `{name}` yet"))
-                .label(format!("an `oauth2` login, defined at {}", definition.place))
-                .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
-        ),
-        Some(_) => {}
+    let finding = match all().find(|definition| definition.name == *name) {
+        Some(definition) if matches!(definition.method, Method::Login(_)) => place
+            .error(format!("this version of runner can't log in with `{name}` yet"))
+            .label(format!("an `oauth2` login, defined at {}", definition.place))
+            .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
+        Some(_) => return,
         None => {
             let finding = place.error(format!("there is no `auth` definition called `{name}`"));
-            let finding = match nearest(name, all().map(|definition| definition.name.as_str()).chain(["none"])) {
+            match nearest(name, all().map(|definition| definition.name.as_str()).chain(["none"])) {
                 Some(near) => finding.label(format!("did you mean `{near}`?")),
                 None => finding.help("definitions stand under `auth:` in the environment or the collection"),
-            };
-            // Defaults bring the same place to many requests.
-            if !findings.contains(&finding) {
-                findings.push(finding);
             }
         }
+    };
+    // Defaults bring the same place to many requests.
+    if !findings.contains(&finding) {
+        findings.push(finding);
     }
 }
 
@@ -120,7 +118,7 @@ fn body_file(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Dia
     let Some(text) = path.literal().and_then(|value| value.as_str()) else { return };
     let folder = plan.units[unit].collection.path.parent().unwrap_or(std::path::Path::new("."));
     if let Err(refusal) = plan.root.open(folder, text) {
-        let finding = path.place().error(format!("can't read the body file {refusal}"));
+        let finding = path.place().error(format!("the body file {refusal}"));
         findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
     }
 }

@@ -4,9 +4,10 @@ use std::io::{self, Write};
 
 use serde::de::IgnoredAny;
 
+use crate::diagnostic::printable_block;
 use crate::mask::Masker;
 
-use super::text::{CUT, bytes, printable_block};
+use super::text::{CUT, bytes};
 
 /// The longest body that is shown, in characters.
 pub(super) const LONGEST: usize = 10_000;

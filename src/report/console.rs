@@ -4,13 +4,13 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Paint, Severity, render};
+use crate::diagnostic::{Diagnostic, Paint, Severity, printable, render};
 use crate::event::{Event, Outcome, Problem, ProblemKind, Reporter, Skipped, Step, Summary};
 use crate::http::Response;
 use crate::mask::Masker;
 
 use super::page::Page;
-use super::text::{columns, fit, printable, push_duration};
+use super::text::{columns, fit, push_duration};
 use super::{Settings, Verbosity, answer, guard, wire};
 
 /// Columns before the name: mark and method.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use crate::diagnostic::{Diagnostic, Paint, Style, render};
+use crate::diagnostic::{Diagnostic, Paint, Style, printable, render};
 use crate::mask::Masker;
 
 use super::Settings;
-use super::text::{columns, printable, squeeze};
+use super::text::{columns, squeeze};
 
 /// The text of one event. It is kept for the next one, so that a line costs no allocation of its own.
 #[derive(Debug)]

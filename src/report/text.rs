@@ -1,4 +1,4 @@
-//! Text for a terminal: nothing that moves its cursor, widths in columns, durations and numbers as people write them.
+//! Text for a terminal: widths in columns, cuts, durations and numbers as people write them.
 
 use std::borrow::Cow;
 use std::fmt::Write;
@@ -8,53 +8,6 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 /// Stands where a text was cut.
 pub(super) const CUT: char = '…';
-
-/// Untrusted text as one line: line breaks and tabs become spaces, whatever else a terminal would obey becomes visible.
-pub(super) fn printable(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| (b' '..=b'~').contains(&b)) {
-        return Cow::Borrowed(text);
-    }
-    let text = text.replace("\r\n", " ");
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '\n' | '\r' | '\t' => out.push(' '),
-            c => push_visible(&mut out, c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-/// Untrusted text that keeps its lines and tabs; a lone carriage return, which would overwrite its line, becomes visible.
-pub(super) fn printable_block(text: &str) -> Cow<'_, str> {
-    if text.bytes().all(|b| matches!(b, b' '..=b'~' | b'\n' | b'\t')) {
-        return Cow::Borrowed(text);
-    }
-    let mut out = String::with_capacity(text.len());
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\n' | '\t' => out.push(c),
-            '\r' if chars.peek() == Some(&'\n') => {}
-            c => push_visible(&mut out, c),
-        }
-    }
-    Cow::Owned(out)
-}
-
-fn push_visible(out: &mut String, c: char) {
-    if c.is_control() || is_unseen(c) {
-        out.extend(c.escape_unicode());
-    } else {
-        out.push(c);
-    }
-}
-
-/// Characters that take no room or turn the reading direction: with them a line shows something else than it holds.
-fn is_unseen(c: char) -> bool {
-    matches!(c, '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}'
-        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
-}
 
 /// The columns that `text` takes.
 pub(super) fn columns(text: &str) -> usize {
@@ -132,23 +85,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_becomes_visible() {
-        let table = [
-            ("plain ~", "plain ~"),
-            ("\x1b[31mred", "\\u{1b}[31mred"),
-            ("a\u{9b}b", "a\\u{9b}b"),
-            ("bell\x07 del\x7f nul\0", "bell\\u{7} del\\u{7f} nul\\u{0}"),
-            ("a\u{202e}b\u{200b}\u{ad}", "a\\u{202e}b\\u{200b}\\u{ad}"),
-            ("naïve 漢字 ✓", "naïve 漢字 ✓"),
-            ("two\r\nlines\nand\ttab\r", "two lines and tab "),
-        ];
-        for (text, shown) in table {
-            assert_eq!(printable(text), shown);
-        }
-        assert_eq!(printable_block("a\r\n\tb\rc\n"), "a\n\tb\\u{d}c\n");
-    }
+    use crate::diagnostic::printable;
 
     #[test]
     fn durations_as_people_write_them() {
@@ -192,12 +129,6 @@ mod tests {
         #[test]
         fn a_cut_text_never_takes_more_room(text in any::<String>(), room in 1_usize..40) {
             prop_assert!(columns(&fit(&printable(&text), room)) <= room);
-        }
-
-        #[test]
-        fn printable_text_holds_no_control_character(text in any::<String>()) {
-            prop_assert!(!printable(&text).chars().any(|c| c.is_control() || is_unseen(c)));
-            prop_assert!(!printable_block(&text).chars().any(|c| (c.is_control() && !matches!(c, '\n' | '\t')) || is_unseen(c)));
         }
     }
 }

@@ -8,6 +8,7 @@ use url::Url;
 
 use crate::environment::Values;
 use crate::mask::Masker;
+use crate::secret::Secret;
 use crate::template::Error;
 use crate::trust::{Allowed, HostRule, Origin, Refusal};
 
@@ -16,6 +17,8 @@ use crate::trust::{Allowed, HostRule, Origin, Refusal};
 pub struct Carried {
     /// The variable that holds it.
     pub name: String,
+    /// Its text, when an answer of this run gave it.
+    pub value: Option<Secret>,
     /// Where it came from, when an answer of this run gave it; it may always go back there.
     pub origin: Option<Origin>,
     /// Whether the command line gave it.
@@ -71,9 +74,17 @@ impl<'r> Gate<'r> {
         Ok(!self.guarded() || self.allowed_for(url)?.permits(&origin))
     }
 
-    /// Whether the second belt finds a known secret in what is about to be sent to an origin that is not allowed.
-    pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]]) -> Result<bool, Error> {
-        if !self.guarded() || !parts.iter().any(|part| masker.finds(part)) {
+    /// Whether the second belt finds a known secret in what is about to be sent to an origin that is not allowed. What
+    /// `returning` goes back to where it came from does not count.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]], returning: &Masker) -> Result<bool, Error> {
+        let strays = |part: &&[u8]| {
+            masker.finds(part)
+                && (!returning.finds(part) || masker.finds(returning.mask(&String::from_utf8_lossy(part)).as_bytes()))
+        };
+        if !self.guarded() || !parts.iter().any(strays) {
             return Ok(false);
         }
         let Some(origin) = Origin::of(url) else { return Ok(true) };

@@ -58,8 +58,7 @@ impl Run<'_, '_> {
             let mut render = |tree: &Tree<Template>| render_with(&self.plan.engine, scope, answer, tree);
             match check::take(capture, &request.full_name(), answer, &mut render) {
                 Ok(value) => {
-                    let secret = self.is_secret(capture, &value);
-                    let captured = Captured { value: Arc::new(value), secret, origin: Origin::of(url) };
+                    let captured = self.captured(capture, scope, value, url);
                     taken.push(Taken { capture, captured, stored });
                 }
                 Err(failure) if !expected && failure.is_absence() => {}
@@ -79,18 +78,33 @@ impl Run<'_, '_> {
         harvest
     }
 
-    /// Whether a captured value is a secret; if so, it is masked from now on.
+    /// A value with what `trust` needs to know of it. Its templates read more than the answer: a value that holds a secret of
+    /// the environment did not come from where the answer came from.
+    fn captured(&self, capture: &Capture, scope: &Scope<'_>, value: Value, url: &Url) -> Captured {
+        let origin = Origin::of(url);
+        let own = match &capture.source {
+            Source::Value(template) => Some(template),
+            _ => None,
+        };
+        let templates = own.into_iter().chain(capture.default.iter().flat_map(|tree| tree.templates()));
+        let taint = scope.taint(&mut templates.flat_map(Template::reads));
+        let secret = self.is_secret(capture, &value) || taint.secret;
+        if secret {
+            learn(&value, self.masker);
+        }
+        let origin = if taint.secret && taint.origin != origin { None } else { origin };
+        Captured { value: Arc::new(value), secret, origin, given: taint.given }
+    }
+
+    /// Whether a captured value is a secret by itself. What holds a known secret is one, whatever the collection calls it.
     fn is_secret(&self, capture: &Capture, value: &Value) -> bool {
         let text = match value {
             Value::String(text) => text.clone(),
             Value::Array(_) | Value::Object(_) => value.to_string(),
             _ => return capture.secret == Some(true),
         };
-        let secret = capture.secret.unwrap_or_else(|| is_secret_name(&capture.name) || self.masker.finds(text.as_bytes()));
-        if secret {
-            learn(value, self.masker);
-        }
-        secret
+        let named = || is_secret_name(&capture.name) || self.values.makes_secret(&capture.name);
+        capture.secret.unwrap_or_else(named) || self.masker.finds(text.as_bytes())
     }
 
     /// A secret from an origin that is not allowed is not stored: a later run would send it elsewhere.
@@ -169,7 +183,7 @@ impl Run<'_, '_> {
             return Ok(());
         }
         if let Some(shown) = store.ensure_ignored()? {
-            self.notice(&Diagnostic::note(format!("made `{}`, so that git leaves local files alone", shown.display())));
+            self.notice(&Diagnostic::note(format!("made `{shown}`, so that git leaves local files alone")));
         }
         Ok(())
     }
@@ -215,7 +229,7 @@ pub(super) fn simple_paths(request: &Request) -> Option<Vec<&crate::query::JsonP
 /// masked before anything about the answer is said.
 fn learn_token_answer(answer: &Answer<'_>, masker: &Masker) {
     const MARK: &[u8] = b"\"access_token\"";
-    if !answer.body.windows(MARK.len()).any(|window| window == MARK) {
+    if memchr::memmem::find(answer.body, MARK).is_none() {
         return;
     }
     let Ok(Value::Object(members)) = answer.json() else { return };

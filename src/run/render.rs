@@ -10,7 +10,8 @@ use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::http;
-use crate::plan::{Plan, Scope};
+use crate::plan::{Found, Plan, Scope};
+use crate::secret::Secret;
 use crate::template::{Engine, Error, Template, Values};
 
 use super::gate::Carried;
@@ -65,24 +66,37 @@ impl<'a> Renderer<'a, '_> {
         found
     }
 
-    /// The secrets that the request carries, by the names that its templates read.
-    fn carried(&self, request: &'a Request) -> Result<Vec<Carried>, Error> {
+    /// The secrets that the request carries, by the names that its templates read. `based`: its url needed the base.
+    fn carried(&self, request: &'a Request, based: bool) -> Result<Vec<Carried>, Error> {
         let mut carried: Vec<Carried> = Vec::new();
-        for (template, environment) in self.templates(request) {
+        // The same name is another variable in the environment's own scope.
+        let mut seen: Vec<(&str, bool)> = Vec::new();
+        let base = request.base_url.iter().filter(|_| based).map(|template| (template, false));
+        // Whether a request is sent at all tells something about what its `when` reads.
+        let when = request.when.iter().map(|template| (template, false));
+        for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
             for read in template.reads().iter().filter(|read| !read.presence_only) {
                 let Some(name) = read.path.first() else { continue };
-                if carried.iter().any(|known| known.name == *name) {
+                if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
-                let found = match environment {
-                    true => self.scope.environment().get(name)?.map(|found| (found.secret, None)),
-                    false => self.scope.find(name)?.map(|found| (found.secret, found.origin)),
-                };
-                if let Some((true, origin)) = found {
-                    let given = self.scope.environment().is_given(name);
-                    carried.push(Carried { name: name.clone(), origin, given });
+                seen.push((name, environment));
+                if environment {
+                    let values = self.scope.environment();
+                    if values.get(name)?.is_some_and(|found| found.secret) {
+                        carried.push(Carried { name: name.clone(), value: None, origin: None, given: values.is_given(name) });
+                    }
+                } else if let Some(found) = self.scope.find(name)?.filter(|found| found.secret) {
+                    let Found { value, origin, given, .. } = found;
+                    let value = origin.as_ref().and_then(|_| value.as_str().map(Secret::new));
+                    carried.push(Carried { name: name.clone(), value, origin, given });
                 }
             }
+        }
+        if let Some((Definition { name, method: AuthMethod::Scheme(scheme), .. }, true)) = self.definition(request)
+            && scheme.literal_credential().is_some()
+        {
+            carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
         }
         Ok(carried)
     }
@@ -92,7 +106,7 @@ impl<'a> Renderer<'a, '_> {
     /// # Errors
     /// A template fails, or what comes out is no URL, header or file that can be sent.
     pub(super) fn render(&self, request: &'a Request) -> Result<Rendered, Error> {
-        let mut url = self.url(request)?;
+        let (mut url, based) = self.url(request)?;
         let mut headers: Vec<(String, String)> = Vec::new();
         for field in &request.headers {
             for template in &field.values {
@@ -115,7 +129,7 @@ impl<'a> Renderer<'a, '_> {
         sent.headers = headers;
         let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
         sent.body = body;
-        Ok(Rendered { request: sent, body_text, carried: self.carried(request)? })
+        Ok(Rendered { request: sent, body_text, carried: self.carried(request, based)? })
     }
 
     fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
@@ -134,16 +148,19 @@ impl<'a> Renderer<'a, '_> {
         Ok(found)
     }
 
-    fn url(&self, request: &Request) -> Result<Url, Error> {
+    /// The url, and whether it needed `base_url`: what a variable brings decides that too.
+    fn url(&self, request: &Request) -> Result<(Url, bool), Error> {
         let mut text = self.engine().text(&request.url, self.scope)?;
+        let mut based = false;
         if text.starts_with('/')
             && let Some(base) = &request.base_url
         {
+            based = true;
             let base = self.engine().text(base, self.scope)?;
             text = format!("{}{text}", base.trim_end_matches('/'));
         }
         match Url::parse(&text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok(url),
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Ok((url, based)),
             parsed => {
                 let why = match parsed {
                     Ok(url) if url.scheme() != "http" && url.scheme() != "https" => {
@@ -227,7 +244,7 @@ impl<'a> Renderer<'a, '_> {
         let named = self.engine().text(path, self.scope)?;
         let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
         let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
-            let finding = path.place().error(format!("can't read the body file {refusal}"));
+            let finding = path.place().error(format!("the body file {refusal}"));
             Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
         })?;
         let body = http::Body::file(opened.file)

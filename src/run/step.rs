@@ -7,8 +7,10 @@ use crate::collection::Request;
 use crate::diagnostic::Diagnostic;
 use crate::event::{Outcome, Preview, Problem, ProblemKind, Skipped, Step};
 use crate::http::{self, Exchange};
-use crate::plan::Scope;
+use crate::mask::Masker;
+use crate::plan::{Scope, all_templates};
 use crate::template::{self, Template, Tree};
+use crate::trust::{Allowed, Origin};
 
 use super::Run;
 use super::harvest::{Harvest, render_with, simple_paths};
@@ -46,9 +48,9 @@ impl Run<'_, '_> {
         if let Some(limit) = self.policy.timeout.or(request.timeout) {
             rendered.request.timeout = limit;
         }
-        let names = renderer.templates(request).into_iter().flat_map(|(template, _)| template.reads());
-        let reads = names.chain(request.when.iter().flat_map(Template::reads));
-        self.values.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
+        let named = renderer.templates(request).into_iter().map(|(template, _)| template);
+        let reads = named.chain(all_templates(request)).flat_map(Template::reads);
+        scope.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
         let body = rendered.request.body.clone();
         match self.send(rendered, request).await {
             Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
@@ -120,25 +122,30 @@ impl Run<'_, '_> {
         let Rendered { request: sent, carried, .. } = rendered;
         let place = request.url.place();
         let build = |error: template::Error| build_problem(error, request);
-        let returning = carried.iter().any(|secret| secret.origin.is_some());
+        let origin = Origin::of(&sent.url);
+        let returning = Masker::new();
+        for value in carried.iter().filter(|secret| secret.origin == origin).filter_map(|secret| secret.value.as_ref()) {
+            returning.learn(value);
+        }
         let pass = self.gate.pass(&sent.url, carried).map_err(build)?;
         let mut parts: Vec<&[u8]> = vec![sent.url.as_str().as_bytes()];
         parts.extend(sent.headers.iter().map(|(_, value)| value.as_bytes()));
         if let Some(http::Body::Bytes(bytes)) = &sent.body {
             parts.push(bytes);
         }
-        // A secret that goes back to where it came from is known to the gate by name; the second belt can't tell it apart.
-        if !returning && pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts).map_err(build)? {
+        if pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts, &returning).map_err(build)? {
             let finding = place.error("the request holds a known secret, and its host is not allowed to get one").refusal();
-            let finding = match crate::trust::Origin::of(&sent.url) {
-                Some(origin) => {
-                    finding.help(format!("add this to the environment: {}", crate::trust::Allowed::line_to_add(&origin)))
-                }
+            let finding = match origin {
+                Some(origin) => finding.help(format!("add this to the environment: {}", Allowed::line_to_add(&origin))),
                 None => finding,
             };
             return Err(Problem { kind: ProblemKind::Policy, diagnostic: finding });
         }
         self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
+            let place = match &error {
+                http::Error::InvalidHeader { name, .. } => header_place(request, name).unwrap_or(place),
+                _ => place,
+            };
             let mut diagnostic = place.error(error.to_string());
             if let Some(hint) = error.hint() {
                 diagnostic = diagnostic.help(hint);
@@ -238,4 +245,10 @@ fn preview(rendered: &Rendered) -> Preview {
         headers: rendered.request.headers.clone(),
         body: rendered.body_text.clone(),
     }
+}
+
+/// Where the value of a header of `request` stands.
+fn header_place<'r>(request: &'r Request, name: &str) -> Option<&'r crate::diagnostic::Place> {
+    let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
+    field.values.first().map(Template::place)
 }

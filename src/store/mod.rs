@@ -104,14 +104,14 @@ impl Store {
         &self.shown
     }
 
-    /// Makes the `.gitignore` beside the environment when there is none. Gives its path when it was made.
+    /// Makes the `.gitignore` beside the environment when there is none. Gives its path, as printed, when it was made.
     ///
     /// # Errors
     /// The file can't be made.
-    pub fn ensure_ignored(&self) -> Result<Option<PathBuf>, StoreError> {
+    pub fn ensure_ignored(&self) -> Result<Option<String>, StoreError> {
         let path = self.local.with_file_name(".gitignore");
         match write::create_new(&path, IGNORED) {
-            Ok(()) => Ok(Some(path)),
+            Ok(()) => Ok(Some(Path::new(&self.shown).with_file_name(".gitignore").display().to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }

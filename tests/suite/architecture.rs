@@ -106,11 +106,7 @@ fn the_check_finds_what_it_is_for() {
         ("src/event.rs", "use crate::utils::join;", "src/event.rs:1: `event` imports `utils`, which is not in the order"),
         ("src/utils/mod.rs", "", "src/utils/mod.rs: `utils` is not in the order"),
         ("src/report/text.rs", "use colored::Colorize;", "src/report/text.rs:1: only src/diagnostic/style.rs may use `colored`"),
-        (
-            "src/run/mod.rs",
-            "fn f(e: reqwest::Error) {}",
-            "src/run/mod.rs:1: only src/http/ may use `reqwest`",
-        ),
+        ("src/run/mod.rs", "fn f(e: reqwest::Error) {}", "src/run/mod.rs:1: only src/http/ may use `reqwest`"),
         ("src/run/mod.rs", "use tera;", "src/run/mod.rs:1: only src/template/ may use `tera`"),
         ("src/main.rs", "fn f() { ::tera::x() }", "src/main.rs:1: only src/template/ may use `tera`"),
     ] {

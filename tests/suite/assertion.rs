@@ -272,7 +272,7 @@ fn a_failure_shows_what_was_expected_what_came_and_where_it_was_asked() {
                  |                      ^^^^
               server: not_found: no such thing
             ✗ GET    No JSON                           200 [duration]
-              error: the body is not JSON but came as `text/plain; charset=utf-8`: expected value at line 1 column 1
+              error: the body is not JSON (it came as `text/plain; charset=utf-8`): expected value at line 1 column 1
                 --> c.yaml:29:14
                  |
               29 |       json: {$.a: 1, $.b: 2}

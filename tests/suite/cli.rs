@@ -3,7 +3,6 @@
 use crate::support::runner::Runner;
 
 #[test]
-#[ignore = "the command line is not built yet"]
 fn the_version_is_told() {
     Runner::new().arg("--version").expect_stdout(concat!("runner ", env!("CARGO_PKG_VERSION"), "\n")).run();
 }

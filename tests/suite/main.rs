@@ -9,11 +9,18 @@
 
 mod architecture;
 mod assertion;
+mod bad_input;
 mod capture;
 mod cli;
+mod examples;
 mod flow;
 mod interrupt;
+mod readme;
 mod request;
+mod sandbox;
+mod secrets;
+mod store;
 mod support;
 mod template;
 mod tools;
+mod trust;

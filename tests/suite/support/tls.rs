@@ -1,0 +1,64 @@
+//! A loopback server that speaks TLS with a certificate that nobody trusts. Nothing gets through to it.
+
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection};
+
+/// It stops when this goes out of scope.
+pub(crate) struct TlsServer {
+    address: SocketAddr,
+    stopped: Arc<AtomicBool>,
+}
+
+/// Starts a server whose certificate, for `localhost` and `127.0.0.1`, is signed by itself.
+pub(crate) fn self_signed() -> TlsServer {
+    let names = vec!["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
+    let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a certificate");
+    let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
+    let config = builder.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).expect("a pair");
+    let (config, stopped) = (Arc::new(config), Arc::new(AtomicBool::new(false)));
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+    let (address, shared) = (listener.local_addr().expect("an address"), Arc::clone(&stopped));
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            if shared.load(Ordering::SeqCst) {
+                break;
+            }
+            // A client that walks away in the middle is what is tested here.
+            let _ = shake_hands(stream, &config);
+        }
+    });
+    TlsServer { address, stopped }
+}
+
+fn shake_hands(mut stream: TcpStream, config: &Arc<ServerConfig>) -> std::io::Result<()> {
+    stream.set_read_timeout(Some(Duration::from_secs(10)))?;
+    let mut connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
+    while connection.is_handshaking() {
+        connection.complete_io(&mut stream)?;
+    }
+    stream.shutdown(Shutdown::Both)
+}
+
+impl TlsServer {
+    /// `https://127.0.0.1:PORT`.
+    pub(crate) fn url(&self) -> String {
+        format!("https://{}", self.address)
+    }
+}
+
+impl Drop for TlsServer {
+    fn drop(&mut self) {
+        self.stopped.store(true, Ordering::SeqCst);
+        // The listener wakes up, sees that it is stopped, and frees the port.
+        drop(TcpStream::connect(self.address));
+    }
+}
