@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use url::Url;
 
@@ -93,6 +94,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    let started = Instant::now();
     let interrupt = match Interrupts::listen() {
         Ok(mut interrupts) => tokio::select! {
             () = run.run() => None,
@@ -104,9 +106,13 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
             None
         }
     };
-    let summary = std::mem::take(&mut run.summary);
+    let mut summary = std::mem::take(&mut run.summary);
     let under_way = run.under_way.take();
     drop(run);
+    if interrupt.is_some() {
+        summary.interrupted = true;
+        summary.duration = started.elapsed();
+    }
     if let (Some(_), Some(name)) = (interrupt, under_way) {
         let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
         let _ = output.event(&Event::Notice(&notice));

@@ -62,6 +62,17 @@ impl Plan {
             all.into_iter().find(|request| request.stores.iter().any(|store| store.name == name))
         })
     }
+
+    /// Whether a request before `request`, which stands in `unit`, may give it `name`.
+    #[must_use]
+    pub fn gives_before(&self, unit: usize, request: &Request, name: &str) -> bool {
+        let gives = |given: &Request| given.products().any(|capture| capture.name == name);
+        let planned = &self.units[unit];
+        let mut own = planned.collection.requests.iter().take_while(|own| !std::ptr::eq(*own, request));
+        let mut needed = planned.needs.iter().flat_map(|&need| &self.units[need].collection.requests);
+        let mut earlier = self.units.iter().take(unit).flat_map(|unit| &unit.collection.requests);
+        own.any(gives) || needed.any(gives) || earlier.any(|request| request.stores.iter().any(|store| store.name == name))
+    }
 }
 
 /// A collection in a plan.

@@ -75,6 +75,9 @@ impl Run<'_, '_> {
             return Err(Outcome::Skipped(Skipped::UnsavedValue));
         }
         if let Some(when) = &request.when {
+            if let Some(name) = self.open_in_dry_run(request, when, renderer) {
+                return Err(Outcome::Skipped(Skipped::DryRun { name }));
+            }
             match self.plan.engine.holds(when, scope) {
                 Ok(true) => {}
                 Ok(false) => return Err(Outcome::Skipped(Skipped::Condition)),
@@ -99,6 +102,17 @@ impl Run<'_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// In a dry run: the name that a condition reads and that an earlier request would have given, so that nothing can be said.
+    fn open_in_dry_run(&self, request: &Request, when: &Template, renderer: &Renderer<'_, '_>) -> Option<String> {
+        if !self.policy.dry_run {
+            return None;
+        }
+        let mut names = when.reads().iter().filter_map(|read| read.path.first());
+        let open =
+            |name: &&String| renderer.scope.missing(name).is_some() && self.plan.gives_before(renderer.unit, request, name);
+        names.find(open).cloned()
     }
 
     /// What becomes of a request that reads a value that is not there.

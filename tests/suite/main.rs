@@ -8,14 +8,18 @@
 )]
 
 mod architecture;
-mod bad_input;
-mod cli;
-mod store;
-mod readme;
-mod secrets;
 mod assertion;
+mod bad_input;
 mod capture;
+mod cli;
+mod examples;
+mod flow;
+mod interrupt;
+mod readme;
 mod request;
+mod sandbox;
+mod secrets;
+mod store;
 mod support;
 mod template;
 mod tools;
