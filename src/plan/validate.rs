@@ -30,6 +30,24 @@ pub struct Rules {
 /// The findings, in the order of the files.
 pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules) -> Result<(), Vec<Diagnostic>> {
     let names = Names::new(plan, rules.open);
+    let mut findings = static_findings(plan, &names, rules);
+    if findings.is_empty() && rules.run {
+        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
+            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
+        }
+        let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
+        must_be_set(plan, &names, &values, &mut findings);
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What is wrong with the readable parts of a plan whose files have mistakes. With `open` an unknown name is no finding.
+pub(super) fn findings_of(plan: &Plan, open: bool) -> Vec<Diagnostic> {
+    static_findings(plan, &Names::new(plan, open), Rules { no_save: false, open, run: false })
+}
+
+/// What can be told without a single value.
+fn static_findings(plan: &Plan, names: &Names<'_>, rules: Rules) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     names.environment(&mut findings);
     hosts(plan, &mut findings);
@@ -41,19 +59,12 @@ pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker
         let collection = &plan.units[unit].collection;
         for (index, request) in collection.requests.iter().enumerate() {
             names.request(unit, index, &mut findings);
-            auth(plan, unit, request, &mut findings);
+            auth(plan, (unit, rules.open), request, &mut findings);
             stores(plan, request, rules, &mut findings);
             body_file(plan, unit, request, &mut findings);
         }
     }
-    if findings.is_empty() && rules.run {
-        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
-            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
-        }
-        let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
-        must_be_set(plan, &names, &values, &mut findings);
-    }
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
+    findings
 }
 
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
@@ -65,8 +76,11 @@ fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
 }
 
 /// A definition that a request names must exist and be one that this version can use.
-fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
+fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &mut Vec<Diagnostic>) {
     let Choice::Named { name, place } = &request.auth else { return };
+    if plan.uncertain.contains(name) {
+        return;
+    }
     let own = &plan.units[unit].collection.auth;
     let all = || plan.environment.auth.iter().chain(own);
     let finding = match all().find(|definition| definition.name == *name) {
@@ -75,6 +89,8 @@ fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnost
             .label(format!("an `oauth2` login, defined at {}", definition.place))
             .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
         Some(_) => return,
+        // Only an environment can tell.
+        None if open => return,
         None => {
             let finding = place.error(format!("there is no `auth` definition called `{name}`"));
             match nearest(name, all().map(|definition| definition.name.as_str()).chain(["none"])) {
