@@ -136,7 +136,7 @@ impl Store {
         let old = match read_local(&self.local) {
             Ok(local) => local.text,
             Err(ReadError::NotFound) => String::new(),
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => return Err(self.failed(&format!("it {error}"))),
         };
         let changes: Vec<Change> = values.iter().map(change).collect();
         let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;

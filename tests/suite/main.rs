@@ -10,6 +10,8 @@
 mod architecture;
 mod bad_input;
 mod cli;
+mod environment;
+mod masking;
 mod store;
 mod readme;
 mod secrets;
