@@ -76,8 +76,10 @@ fn scheme(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry) -> Opti
             let fields = decoder.fields(&entry.value, "`basic`", &["username", "password"])?;
             let mut take = |key: &str| {
                 let Some(node) = fields.get(key) else {
-                    let finding = decoder.place(entry.key_span).error(format!("`basic` needs `{key}`"));
-                    decoder.report(finding);
+                    if !fields.misspelt(key) {
+                        let finding = decoder.place(entry.key_span).error(format!("`basic` needs `{key}`"));
+                        decoder.report(finding);
+                    }
                     return None;
                 };
                 decoder.text(node, &format!("`{key}`"))?;

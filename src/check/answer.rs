@@ -58,7 +58,7 @@ impl fmt::Display for JsonProblem {
         match (&self.reason, &self.content_type) {
             (None, _) => f.write_str("the body is empty, not JSON"),
             (Some(reason), None) => write!(f, "the body is not JSON: {reason}"),
-            (Some(reason), Some(kind)) => write!(f, "the body is not JSON but came as `{kind}`: {reason}"),
+            (Some(reason), Some(kind)) => write!(f, "the body is not JSON (it came as `{kind}`): {reason}"),
         }
     }
 }
@@ -208,7 +208,7 @@ mod tests {
         let none = headers(&[]);
         let table = [
             (&none, &b""[..], "the body is empty, not JSON"),
-            (&html, b"<html>", "the body is not JSON but came as `text/html`: expected value at line 1 column 1"),
+            (&html, b"<html>", "the body is not JSON (it came as `text/html`): expected value at line 1 column 1"),
             (&none, b"{\"a\": 1} x", "the body is not JSON: trailing characters at line 1 column 10"),
         ];
         for (headers, body, message) in table {

@@ -134,7 +134,7 @@ impl Missing {
             text if text.is_empty() => format!("{} nothing", came.0),
             text => format!("{} {text}", came.0),
         };
-        place.error(mask(&format!("`{name}` was not captured: {why}"))).help(came)
+        place.error(mask(&format!("`{name}` got no value: {why}"))).help(came)
     }
 }
 

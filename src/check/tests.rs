@@ -306,7 +306,7 @@ fn conditions_show_what_they_read() {
 fn a_body_that_is_not_json_is_told_once() {
     let given = Given::body("<html>\n  <body>").header("Content-Type", "text/html");
     let expected =
-        "the body is not JSON but came as `text/html`: expected value at line 1 column 1 (the body starts: <html> <body>)";
+        "the body is not JSON (it came as `text/html`): expected value at line 1 column 1 (the body starts: <html> <body>)";
     assert_eq!(judged("json: {$.a: 1, $.b: 2}\nsize: 15", &given), [expected]);
     assert_eq!(captured("$.a", &given), Err(expected.to_owned()));
     assert_eq!(captured("{json: $.a, default: 5}", &given), Ok(json!(5)));
@@ -363,24 +363,24 @@ fn a_capture_that_finds_nothing_says_what_came() {
     let given = Given::body(r#"{"error": "invalid_grant"}"#).header("Location", "/login").header("Set-Cookie", "a=b");
     let body = "the body starts: {\"error\": \"invalid_grant\"}";
     let table = [
-        ("$.access_token", format!("`x` was not captured: `$.access_token` is not in the answer to `Ask` ({body})")),
+        ("$.access_token", format!("`x` got no value: `$.access_token` is not in the answer to `Ask` ({body})")),
         (
             "{header: ETag}",
-            "`x` was not captured: the header `ETag` is not in the answer to `Ask` (the headers are Location, Set-Cookie)"
+            "`x` got no value: the header `ETag` is not in the answer to `Ask` (the headers are Location, Set-Cookie)"
                 .to_owned(),
         ),
         (
             "{header: Location, regex: code=(.*)}",
-            "`x` was not captured: `code=(.*)` matches nothing in the header `Location` of the answer to `Ask` (the header is /login)"
+            "`x` got no value: `code=(.*)` matches nothing in the header `Location` of the answer to `Ask` (the header is /login)"
                 .to_owned(),
         ),
         (
             "{cookie: sid}",
-            "`x` was not captured: the cookie `sid` is not in the answer to `Ask` (the cookies are a)".to_owned(),
+            "`x` got no value: the cookie `sid` is not in the answer to `Ask` (the cookies are a)".to_owned(),
         ),
         (
             "\"{{ response.json.id }}\"",
-            format!("`x` was not captured: `{{{{ response.json.id }}}}` is not in the answer to `Ask` ({body})"),
+            format!("`x` got no value: `{{{{ response.json.id }}}}` is not in the answer to `Ask` ({body})"),
         ),
         ("\"{{ nobody }}\"", "`nobody` has no value".to_owned()),
     ];

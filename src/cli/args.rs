@@ -2,11 +2,13 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{ArgAction, Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
+use crate::diagnostic::{Diagnostic, nearest};
 use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
@@ -169,6 +171,36 @@ pub(super) fn with_command(arguments: &[OsString]) -> Vec<OsString> {
         arguments.insert(1, DEFAULT.into());
     }
     arguments
+}
+
+/// What to say of a first argument that is no file and nearly a command: `runner chekc a.yaml`.
+pub(super) fn misspelt_command(arguments: &[OsString], folder: &Path) -> Option<Diagnostic> {
+    let first = arguments.get(1)?.to_str()?;
+    if first.starts_with('-') || COMMANDS.contains(&first) || folder.join(first).exists() {
+        return None;
+    }
+    let near = nearest(first, COMMANDS)?;
+    let finding = Diagnostic::error(format!("`{first}` is no command, and no collection of that name exists"));
+    Some(finding.help(format!("did you mean `{near}`?")))
+}
+
+/// `error` with the nearest flag of the command, where clap finds none: it does not see that `--evn` is `--env`.
+pub(super) fn with_suggestion(mut error: clap::Error, arguments: &[OsString]) -> clap::Error {
+    let Some(ContextValue::String(unknown)) = error.get(ContextKind::InvalidArg) else { return error };
+    if error.kind() != ErrorKind::UnknownArgument || error.get(ContextKind::SuggestedArg).is_some() {
+        return error;
+    }
+    let command = Args::command();
+    let named = arguments.get(1).and_then(|name| name.to_str()).and_then(|name| command.find_subcommand(name));
+    let flags: Vec<&str> =
+        named.into_iter().flat_map(|command| command.get_arguments()).filter_map(|arg| arg.get_long()).collect();
+    let word = unknown.trim_start_matches('-').split('=').next().unwrap_or_default();
+    if let Some(near) = nearest(word, flags) {
+        let suggestion = ContextValue::String(format!("--{near}"));
+        error.remove(ContextKind::Suggested);
+        error.insert(ContextKind::SuggestedArg, suggestion);
+    }
+    error
 }
 
 /// A duration of the command line: a bare number is seconds.

@@ -28,9 +28,15 @@ pub use exit::Exit;
 /// Runs the program in `world`.
 #[must_use]
 pub fn run(mut world: World) -> ExitCode {
-    let args = match Args::try_parse_from(args::with_command(&world.arguments)) {
+    if let Some(finding) = args::misspelt_command(&world.arguments, &world.folder) {
+        let text = render_all(&[finding], Style::new(colours(&world, ColourChoice::Auto).1));
+        let _ = world.stderr.write_all(text.as_bytes()).and_then(|()| world.stderr.flush());
+        return Exit::Usage.into();
+    }
+    let arguments = args::with_command(&world.arguments);
+    let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => return usage(&mut world, &error).into(),
+        Err(error) => return usage(&mut world, &args::with_suggestion(error, &arguments)).into(),
     };
     let exit = match args.command {
         Command::Run(args) => run::run(world, &args),
@@ -53,16 +59,25 @@ fn usage(world: &mut World, error: &clap::Error) -> Exit {
 struct Diagnostics {
     out: MaskedWriter<Stream>,
     style: Style,
+    /// How many lines the last finding had; an empty line stands around one of several.
+    lines: usize,
 }
 
 impl Diagnostics {
     fn new(stderr: Stream, colour: bool, masker: &Masker) -> Self {
-        Self { out: masker.writer(stderr), style: Style::new(colour) }
+        Self { out: masker.writer(stderr), style: Style::new(colour), lines: 0 }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
     fn tell(&mut self, findings: &[Diagnostic]) {
-        let _ = self.out.write_all(render_all(findings, self.style).as_bytes()).and_then(|()| self.out.flush());
+        if findings.is_empty() {
+            return;
+        }
+        let text = render_all(findings, self.style);
+        let before = std::mem::replace(&mut self.lines, text.lines().count());
+        let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
+        let text = format!("{between}{text}");
+        let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
     /// Tells findings that stop everything.

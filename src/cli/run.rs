@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use url::Url;
 
@@ -35,6 +36,13 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let width = stdout.width;
     let mut diagnostics = Diagnostics::new(stderr, paint_err, &masker);
     let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
+    if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
+        // Whoever sets it relies on it: it must not be overlooked.
+        let finding = Diagnostic::error(format!(
+            "RUNNER_ONLY_HOSTS is set to `{hosts}`, and this version of runner can't hold a run to it yet"
+        ));
+        return diagnostics.stop(&[finding]);
+    }
     let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
@@ -86,6 +94,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    let started = Instant::now();
     let interrupt = match Interrupts::listen() {
         Ok(mut interrupts) => tokio::select! {
             () = run.run() => None,
@@ -97,8 +106,17 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
             None
         }
     };
-    let summary = std::mem::take(&mut run.summary);
+    let mut summary = std::mem::take(&mut run.summary);
+    let under_way = run.under_way.take();
     drop(run);
+    if interrupt.is_some() {
+        summary.interrupted = true;
+        summary.duration = started.elapsed();
+    }
+    if let (Some(_), Some(name)) = (interrupt, under_way) {
+        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
+        let _ = output.event(&Event::Notice(&notice));
+    }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
         for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
@@ -184,7 +202,7 @@ fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) ->
     };
     let read = |path: &Path| {
         crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("can't read the certificate or key `{}`: it {error}", path.display())))
+            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
     };
     let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
     let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;

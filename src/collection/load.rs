@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::Diagnostic;
-use crate::files::read::read_text;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::files::read::{ReadError, read_text};
 use crate::template::Builder;
 use crate::yaml::{self, Decoder, Document, Privacy};
 
@@ -25,7 +25,14 @@ pub struct Loaded {
 /// # Errors
 /// The file can't be read, or is no YAML at all.
 pub fn load(path: &Path, shown: &str, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
-    let text = read_text(path).map_err(|error| vec![unreadable(shown, &error.to_string())])?;
+    let text = read_text(path).map_err(|error| {
+        let finding = unreadable(shown, &error.to_string());
+        let meant = if matches!(error, ReadError::NotFound) { neighbour(path, shown) } else { None };
+        vec![match meant {
+            Some(meant) => finding.help(format!("did you mean `{meant}`?")),
+            None => finding,
+        }]
+    })?;
     load_text(path, shown, text, templates)
 }
 
@@ -39,19 +46,33 @@ pub(crate) fn load_text(path: &Path, shown: &str, text: String, templates: &mut 
     Ok(Loaded { collection, findings })
 }
 
+/// The file beside the missing one at `path` that was probably meant.
+fn neighbour(path: &Path, shown: &str) -> Option<String> {
+    let wanted = path.file_name()?.to_str()?;
+    let mut names: Vec<String> = std::fs::read_dir(path.parent()?)
+        .ok()?
+        .flatten()
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")))
+        .collect();
+    names.sort();
+    let near = nearest(wanted, names.iter().map(String::as_str))?;
+    Some(Path::new(shown).with_file_name(near).display().to_string())
+}
+
 fn unreadable(shown: &str, reason: &str) -> Diagnostic {
-    Diagnostic::error(format!("can't read the collection `{shown}`: {reason}"))
+    Diagnostic::error(format!("the collection `{shown}` {reason}"))
 }
 
 /// Every collection below `folder`: files that end in `.yaml` or `.yml` and have `requests:` at the top, sorted by path. Folders
-/// that start with a dot and folders called `environments` are left out.
+/// that start with a dot and folders called `environments` are left out. Messages call the folder `shown`.
 ///
 /// # Errors
 /// A folder can't be listed, or a file does not parse.
-pub fn discover(folder: &Path) -> Result<Vec<PathBuf>, Vec<Diagnostic>> {
+pub fn discover(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, Vec<Diagnostic>> {
     let mut found = Vec::new();
     let mut findings = Vec::new();
-    walk(folder, &mut found, &mut findings);
+    walk(folder, shown, &mut found, &mut findings);
     if !findings.is_empty() {
         return Err(findings);
     }
@@ -59,11 +80,11 @@ pub fn discover(folder: &Path) -> Result<Vec<PathBuf>, Vec<Diagnostic>> {
     Ok(found)
 }
 
-fn walk(folder: &Path, found: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>) {
+fn walk(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) => {
-            findings.push(Diagnostic::error(format!("can't list the folder `{}`: {error}", folder.display())));
+            findings.push(Diagnostic::error(format!("the folder `{}` can't be listed: {error}", shown.display())));
             return;
         }
     };
@@ -74,9 +95,9 @@ fn walk(folder: &Path, found: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>)
         // The type of the entry itself: a symlinked folder is not followed, so there is no cycle.
         let Ok(kind) = entry.file_type() else { continue };
         if kind.is_dir() && !name.starts_with('.') && name != "environments" {
-            walk(&path, found, findings);
+            walk(&path, &shown.join(&*name), found, findings);
         } else if kind.is_file() && !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")) {
-            let shown = path.display().to_string();
+            let shown = shown.join(&*name).display().to_string();
             match read_text(&path)
                 .map_err(|error| vec![unreadable(&shown, &error.to_string())])
                 .and_then(|text| yaml::read(&shown, text, Privacy::Open))

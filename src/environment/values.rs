@@ -200,7 +200,11 @@ impl<'e> Values<'e> {
             .environment
             .variables
             .iter()
-            .filter(|variable| variable.declarations.iter().any(|d| d.layer == Layer::CommandLine))
+            .filter(|variable| {
+                // A secret may wait in the process environment for collections that use it.
+                let plain = |d: &Declaration| d.layer == Layer::CommandLine && !d.content.is_secret();
+                variable.declarations.iter().any(plain)
+            })
             .map(|variable| variable.name.as_str())
             .filter(|name| !used.contains(name))
             .collect();
@@ -219,7 +223,8 @@ impl<'e> Values<'e> {
             if !self.memo.borrow().contains_key(variable.name.as_str()) && !self.may_be_url(variable) {
                 continue;
             }
-            if let Some(evaluated) = self.get(&variable.name)?
+            // What can't be evaluated names no origin; whoever reads it is told.
+            if let Ok(Some(evaluated)) = self.get(&variable.name)
                 && let Value::String(text) = &*evaluated.value
                 && is_url(text)
             {
@@ -265,11 +270,15 @@ impl<'e> Values<'e> {
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
-                    let finding = Diagnostic::error(format!("`!file {written}` leads out of the project")).refusal();
+                    let finding = Diagnostic::error(format!(
+                        "the file `{written}` of the variable `{}` lies outside of the project",
+                        variable.name
+                    ))
+                    .refusal();
                     return Err(failed(finding, declaration));
                 }
                 let text = read_text(path).map_err(|error| {
-                    let message = format!("can't read the file of the variable `{}`: it {error}", variable.name);
+                    let message = format!("the file of the variable `{}` {error}", variable.name);
                     failed(Diagnostic::error(message), declaration)
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -375,7 +384,8 @@ pub(super) fn is_plain_url(text: &str) -> bool {
 }
 
 pub(super) fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
+    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
 }
 
 /// An error at the place of a declaration.

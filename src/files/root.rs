@@ -114,10 +114,11 @@ impl Root {
         &self.path
     }
 
-    /// Whether `path` lies below the root once links are followed. A path that does not exist is judged when it is opened.
+    /// Whether `path` lies below the root once links are followed. Of a path that does not exist the folders above it decide.
     #[must_use]
     pub fn contains(&self, path: &Path) -> bool {
-        fs::canonicalize(path).map_or(true, |real| real.starts_with(&self.path))
+        let real = path.ancestors().find_map(|above| fs::canonicalize(above).ok());
+        real.is_none_or(|real| real.starts_with(&self.path))
     }
 
     /// Opens the file that `relative` names from the folder `base`: a regular file below the root, whatever links lie between,

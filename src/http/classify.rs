@@ -89,7 +89,7 @@ pub(super) fn before_answer(error: &reqwest::Error, at: &Circumstances<'_>) -> E
     }
     let reason = match find::<hyper::Error>(error) {
         Some(error) if error.is_parse_version_h2() => "it is HTTP/2 without TLS".to_owned(),
-        Some(error) if error.is_parse() => "its head can't be read as HTTP".to_owned(),
+        Some(error) if error.is_parse() => "its head can't be read".to_owned(),
         _ => innermost(error),
     };
     Error::Protocol { reason, plain: at.plain }

@@ -270,7 +270,7 @@ impl fmt::Display for Error {
             Self::Tls { host, reason } => write!(f, "no TLS session with `{host}`: {reason}"),
             Self::Timeout { phase, limit } => write_timeout(f, *phase, *limit),
             Self::NoAnswer { host, port } => write!(f, "`{host}:{port}` closed the connection without an answer"),
-            Self::Protocol { reason, .. } => write!(f, "the answer breaks the rules of HTTP: {reason}"),
+            Self::Protocol { reason, .. } => write!(f, "the answer is no valid HTTP: {reason}"),
             Self::CutOff { received, expected } => write!(f, "the answer broke off after {}", Part(*received, *expected)),
             Self::TooLarge { limit } => write!(f, "the body is longer than {} (the limit is `--max-body`)", Size(*limit)),
             Self::HeadersTooLarge { limit } => {

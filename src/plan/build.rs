@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::collection::{self, Collection};
 use crate::diagnostic::{Diagnostic, Severity};
 use crate::environment::{self, Environment, Given};
+use crate::files::read::ReadError;
 use crate::files::root::Root;
 use crate::mask::Masker;
 use crate::template::Builder;
@@ -44,8 +45,12 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
     let root = match Root::find(&folder, inputs.root) {
         Ok(root) => root,
         Err(error) => {
-            let folder = inputs.root.unwrap_or(&folder).display();
-            loader.findings.push(Diagnostic::error(format!("can't open the folder `{folder}`: {error}")));
+            // A folder that is not there was told as the collection that is not in it, unless `--root` names it.
+            if inputs.root.is_some() || loader.findings.is_empty() {
+                let folder = inputs.root.unwrap_or(&folder).display();
+                let error = ReadError::from(error);
+                loader.findings.push(Diagnostic::error(format!("the project root `{folder}` {error}")));
+            }
             return Err(loader.findings);
         }
     };
@@ -89,7 +94,7 @@ impl Loader<'_> {
             self.unit(&path, &typed.display().to_string(), false);
             return;
         }
-        match collection::discover(&path) {
+        match collection::discover(&path, typed) {
             Ok(files) if files.is_empty() => self.findings.push(
                 Diagnostic::error(format!("there is no collection below `{}`", typed.display()))
                     .help("a collection is a `.yaml` file with `requests:` at the top"),
@@ -142,7 +147,7 @@ impl Loader<'_> {
         let mut found = Vec::new();
         for need in &collection.needs {
             if let Err(refusal) = root.open(folder, &need.path) {
-                let finding = need.place.error(format!("can't read the needed collection `{}`: {refusal}", need.path));
+                let finding = need.place.error(format!("the needed collection {refusal}"));
                 self.findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
                 continue;
             }
@@ -152,7 +157,7 @@ impl Loader<'_> {
                 Some(Progress::Loading) => self.findings.push(
                     need.place
                         .error("collections need one another in a circle")
-                        .label(format!("`{}` is being loaded", need.path)),
+                        .label(format!("`{}` needs this collection, directly or not", need.path)),
                 ),
                 Some(Progress::Failed) => {}
                 _ => {

@@ -183,6 +183,14 @@ impl<'p> Names<'p> {
             if root == "sandbox" {
                 findings.extend(sandbox_member(environment, read));
             } else if !known.contains(&root) {
+                if read.place.file.is_hidden() {
+                    // What stands between the braces may be a piece of a secret.
+                    let finding = read.place.error("this value reads a variable that is not defined");
+                    findings.push(
+                        finding.help("where `{{` is meant as it stands, write `{% raw %}` before and `{% endraw %}` behind it"),
+                    );
+                    continue;
+                }
                 let finding = read.place.error(format!("undefined variable `{root}`"));
                 findings.push(match nearest(root, known.iter().copied()) {
                     Some(near) => finding.label(format!("did you mean `{near}`?")),
@@ -230,6 +238,9 @@ fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> 
     let member = read.path.get(1)?;
     if SANDBOX.contains(&member.as_str()) {
         return None;
+    }
+    if read.place.file.is_hidden() {
+        return Some(read.place.error("the sandbox has no such member").help(format!("it has: {}", SANDBOX.join(", "))));
     }
     let finding = read.place.error(format!("the sandbox has no `{member}`"));
     Some(match nearest(member, SANDBOX) {

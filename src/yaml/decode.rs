@@ -114,7 +114,7 @@ impl Decoder {
             }
             self.report(finding);
         }
-        Some(Fields { entries, span: node.span })
+        Some(Fields { entries, known, span: node.span })
     }
 
     /// The entries of a map with free names.
@@ -210,6 +210,7 @@ impl Decoder {
 #[derive(Debug, Clone, Copy)]
 pub struct Fields<'n> {
     entries: &'n [Entry],
+    known: &'static [&'static str],
     /// The place of the map.
     pub span: Span,
 }
@@ -225,6 +226,13 @@ impl<'n> Fields<'n> {
     #[must_use]
     pub fn entry(&self, key: &str) -> Option<&'n Entry> {
         self.entries.iter().find(|entry| &*entry.key == key)
+    }
+
+    /// Whether an unknown key was probably meant to be `key`: then it is not missing, it is misspelt.
+    #[must_use]
+    pub fn misspelt(&self, key: &str) -> bool {
+        let mut unknown = self.entries.iter().filter(|entry| !self.known.contains(&&*entry.key));
+        unknown.any(|entry| nearest(&entry.key, self.known.iter().copied()) == Some(key))
     }
 
     /// All entries in the order of the file.

@@ -14,7 +14,11 @@ fn server() -> Server {
         "/empty" => Answer::status(204),
         "/missing" => Answer::json(404, r#"{"type": "error", "code": "not_found", "message": "no such thing"}"#),
         "/slow" => Answer::json(200, "{}").slow(Duration::from_millis(40)),
-        _ => Answer::json(200, BODY).header("ETag", "\"v1\"").header("X-Count", "12").header("X-Twice", "one").header("X-Twice", "two"),
+        _ => Answer::json(200, BODY)
+            .header("ETag", "\"v1\"")
+            .header("X-Count", "12")
+            .header("X-Twice", "one")
+            .header("X-Twice", "two"),
     })
 }
 
@@ -34,7 +38,7 @@ fn hold(path: &str, table: &[(&str, bool)]) {
     assert_eq!(ran.stderr, "");
     for (number, (assert, holds)) in table.iter().enumerate() {
         let mark = if *holds { "✓" } else { "✗" };
-        let line = ran.stdout.lines().find(|line| line.ends_with(&format!(" [duration]")) && line.contains(&format!(" N{number} ")));
+        let line = ran.stdout.lines().find(|line| line.ends_with(" [duration]") && line.contains(&format!(" N{number} ")));
         assert!(line.is_some_and(|line| line.starts_with(mark)), "{assert}: {line:?}\n{}", ran.stdout);
     }
 }
@@ -147,7 +151,15 @@ fn every_part_of_the_answer() {
             ("{that: \"response.headers['x-count'] == '12'\"}", true),
         ],
     );
-    hold("/text", &[("{body: \"hello world\\n\"}", true), ("{body: hello}", false), ("{body: {matches: 'w.rld'}}", true), ("{size: 12}", true)]);
+    hold(
+        "/text",
+        &[
+            ("{body: \"hello world\\n\"}", true),
+            ("{body: hello}", false),
+            ("{body: {matches: 'w.rld'}}", true),
+            ("{size: 12}", true),
+        ],
+    );
     hold("/empty", &[("{body: ''}", true), ("{size: 0}", true), ("{body: {empty: true}}", true), ("{json: {$.id: 1}}", false)]);
     hold("/slow", &[("{duration: {above: 30ms}}", true), ("{duration: {below: 30ms}}", false)]);
 }
@@ -272,7 +284,7 @@ fn a_failure_shows_what_was_expected_what_came_and_where_it_was_asked() {
                  |                      ^^^^
               server: not_found: no such thing
             ✗ GET    No JSON                           200 [duration]
-              error: the body is not JSON but came as `text/plain; charset=utf-8`: expected value at line 1 column 1
+              error: the body is not JSON (it came as `text/plain; charset=utf-8`): expected value at line 1 column 1
                 --> c.yaml:29:14
                  |
               29 |       json: {$.a: 1, $.b: 2}

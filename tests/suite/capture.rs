@@ -28,7 +28,8 @@ fn server() -> Server {
 #[track_caller]
 fn captured(path: &str, sources: &[(&str, &str)]) {
     let server = server();
-    let captures: String = sources.iter().enumerate().map(|(number, (source, _))| format!("      v{number}: {source}\n")).collect();
+    let captures: String =
+        sources.iter().enumerate().map(|(number, (source, _))| format!("      v{number}: {source}\n")).collect();
     let uses: Vec<String> = (0..sources.len()).map(|number| format!("\"{{{{ v{number} }}}}\"")).collect();
     Runner::new()
         .file(
@@ -163,28 +164,28 @@ fn what_is_missing_fails_the_request_and_is_told_with_what_came() {
         .expect_stdout(
             r#"
             ✗ GET    Rich                              201 [duration]
-              error: `absent` was not captured: `$.owner.mail` is not in the answer to `Rich`
+              error: `absent` got no value: `$.owner.mail` is not in the answer to `Rich`
                --> c.yaml:6:15
                 |
               6 |       absent: $.owner.mail
                 |               ^^^^^^^^^^^^
                 |
                 = help: the body starts: {"id": 17, "name": "a b", "flag": true, "nothing": null, "empty": [], "owner": …
-              error: `header` was not captured: the header `X-Absent` is not in the answer to `Rich`
+              error: `header` got no value: the header `X-Absent` is not in the answer to `Rich`
                --> c.yaml:7:15
                 |
               7 |       header: {header: X-Absent}
                 |               ^^^^^^^^^^^^^^^^^^
                 |
                 = help: the headers are content-type, etag, x-twice, x-twice, set-cookie, set-cookie, content-length
-              error: `cookie` was not captured: the cookie `absent` is not in the answer to `Rich`
+              error: `cookie` got no value: the cookie `absent` is not in the answer to `Rich`
                --> c.yaml:8:15
                 |
               8 |       cookie: {cookie: absent}
                 |               ^^^^^^^^^^^^^^^^
                 |
                 = help: the cookies are sid, theme
-              error: `pattern` was not captured: `[0-9]+` matches nothing in `$.name` of the answer to `Rich`
+              error: `pattern` got no value: `[0-9]+` matches nothing in `$.name` of the answer to `Rich`
                --> c.yaml:9:16
                 |
               9 |       pattern: {json: $.name, regex: "[0-9]+"}
@@ -192,7 +193,7 @@ fn what_is_missing_fails_the_request_and_is_told_with_what_came() {
                 |
                 = help: the body starts: {"id": 17, "name": "a b", "flag": true, "nothing": null, "empty": [], "owner": …
             ✗ GET    Text                              200 [duration]
-              error: the body is not JSON but came as `text/plain; charset=utf-8`: expected value at line 1 column 1
+              error: the body is not JSON (it came as `text/plain; charset=utf-8`): expected value at line 1 column 1
                 --> c.yaml:14:12
                  |
               14 |       one: $.id
@@ -282,14 +283,14 @@ fn captures_and_stores_come_before_assertions_and_stay_when_those_fail() {
         .expect_stdout(
             r#"
             ✗ GET    Fails                             201 [duration]
-              error: `absent` was not captured: `$.absent` is not in the answer to `Fails`
+              error: `absent` got no value: `$.absent` is not in the answer to `Fails`
                --> c.yaml:5:33
                 |
               5 |     capture: {id: $.id, absent: $.absent}
                 |                                 ^^^^^^^^
                 |
                 = help: the body starts: {"id": 17, "name": "a b", "flag": true, "nothing": null, "empty": [], "owner": …
-              error: `gone` was not captured: `$.gone` is not in the answer to `Fails`
+              error: `gone` got no value: `$.gone` is not in the answer to `Fails`
                --> c.yaml:6:33
                 |
               6 |     store: {name: $.name, gone: $.gone, login: "{{ response.json.owner.login }}"}

@@ -207,7 +207,7 @@ pub(super) mod tests {
     fn a_bad_path_hides_no_mistake_of_its_matcher() {
         let told = mistakes("assert:\n  json:\n    token_type: {equal: bearer}");
         let [path, matcher] = told.as_slice() else { unreachable!("{told:?}") };
-        assert!(path.starts_with("3:5 ") && path.ends_with("(a JSONPath starts with `$`: `$.token_type`)"), "{path}");
+        assert!(path.starts_with("3:5 ") && path.ends_with("(did you mean `$.token_type`?)"), "{path}");
         assert!(matcher.starts_with("3:18 unknown matcher `equal` [did you mean `equals`?]"), "{matcher}");
     }
 

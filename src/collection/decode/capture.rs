@@ -195,7 +195,7 @@ pub(super) fn json_path(decoder: &mut Decoder, node: &Node, text: &str) -> Optio
             if is_template(text) {
                 finding = finding.help("a JSONPath can't hold `{{ }}`; an expression can: `{value: \"{{ response.json… }}\"}`");
             } else if !text.starts_with('$') {
-                finding = finding.help(format!("a JSONPath starts with `$`: `$.{}`", text.trim_start_matches('.')));
+                finding = finding.help(format!("did you mean `$.{}`?", text.trim_start_matches('.')));
             }
             decoder.report(finding);
             None

@@ -63,6 +63,7 @@ pub(super) fn collection(decoder: &mut Decoder, templates: &mut Builder, documen
             requests.list(node, &[], &[], &defaults);
             collection.requests = requests.finish();
         }
+        None if fields.misspelt("requests") => {}
         None => {
             let finding = decoder
                 .place(crate::diagnostic::Span::new(root.span.start, root.span.start))

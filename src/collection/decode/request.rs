@@ -266,6 +266,15 @@ impl<'d> Requests<'d> {
                     let finding = place.error(format!("runner speaks http and https, not `{}`", url.scheme()));
                     self.decoder.report(finding);
                 }
+                Err(error) if text.starts_with("http://") || text.starts_with("https://") => {
+                    let why = match error {
+                        url::ParseError::EmptyHost => "there is no host in it",
+                        url::ParseError::InvalidPort => "its port is no number from 0 to 65535",
+                        _ => "its host can't be read",
+                    };
+                    let finding = place.error(format!("invalid URL `{text}`")).label(why);
+                    self.decoder.report(finding);
+                }
                 _ => {
                     let finding = place
                         .error(format!("invalid URL `{text}`"))
@@ -327,6 +336,9 @@ impl<'d> Requests<'d> {
     }
 
     fn missing(&mut self, fields: &Fields<'_>, what: &str, key: &str) {
+        if fields.misspelt(key) {
+            return;
+        }
         let at = fields.entries().first().map_or(fields.span, |entry| entry.key_span);
         let finding = self.decoder.place(at).error(format!("{what} needs `{key}`"));
         self.decoder.report(finding);
@@ -337,6 +349,9 @@ impl<'d> Requests<'d> {
 fn named_values(decoder: &mut Decoder, templates: &mut Builder, node: &Node, what: &str) -> Vec<Field> {
     let mut found = Vec::new();
     for entry in decoder.map(node, what).unwrap_or_default() {
+        if what == "`headers`" {
+            capture::header_name(decoder, entry.key_span, &entry.key);
+        }
         let mut values = Vec::new();
         for item in decoder.one_or_more(&entry.value) {
             decoder.no_tag(item);

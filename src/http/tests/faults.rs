@@ -54,13 +54,13 @@ async fn broken_answers_say_what_broke() {
         (format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"), "the answer broke off after 5 bytes"),
         (
             format!("{head}Transfer-Encoding: chunked\r\n\r\nxyz\r\nhello\r\n"),
-            "the answer breaks the rules of HTTP: a chunk of the body has no readable length",
+            "the answer is no valid HTTP: a chunk of the body has no readable length",
         ),
         (
             format!("{head}Content-Length: 1\r\nContent-Length: 2\r\n\r\nhello"),
-            "the answer breaks the rules of HTTP: its head can't be read as HTTP",
+            "the answer is no valid HTTP: its head can't be read",
         ),
-        ("\u{1}\u{2}garbage\r\n\r\n".to_owned(), "the answer breaks the rules of HTTP: its head can't be read as HTTP"),
+        ("\u{1}\u{2}garbage\r\n\r\n".to_owned(), "the answer is no valid HTTP: its head can't be read"),
         (
             format!("{head}Content-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello"),
             "the body could not be decoded: it is no valid `gzip`",

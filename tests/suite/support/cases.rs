@@ -60,7 +60,10 @@ pub(crate) fn check(table: &str, answer: fn(&Request) -> Answer) {
         case.expected = came;
     }
     if std::env::var_os("UPDATE_CASES").is_some() {
-        let cases: String = cases.iter().map(|case| format!("\n@case {}\n{}{}", case.name, parts(&case.given), written(&case.expected))).collect();
+        let cases: String = cases
+            .iter()
+            .map(|case| format!("\n@case {}\n{}{}", case.name, parts(&case.given), written(&case.expected)))
+            .collect();
         fs::write(&path, format!("{head}{}{cases}", parts(&shared))).expect("the table can be written");
         return;
     }
@@ -170,11 +173,17 @@ fn run(shared: &Parts, case: &Case, answer: fn(&Request) -> Answer) -> Outcome {
         };
     }
     let ran = runner.run_unchecked();
+    let named = |text: &str, project: &Path| {
+        let resolved = project.canonicalize().expect("the project").display().to_string();
+        let text = text.replace(&resolved, "[project]");
+        names.iter().fold(text, |text, (name, url)| text.replace(url.as_str(), name))
+    };
     let seen = server.map(|server| server.lines()).unwrap_or_default();
     Outcome {
         exit: ran.exit,
         stdout: steady(&ran.stdout),
-        stderr: steady(&ran.stderr),
+        // What was found before anything was sent holds no durations but those that it means.
+        stderr: named(&ran.raw_stderr, &ran.path("")),
         seen: seen.iter().map(|line| format!("{line}\n")).collect(),
     }
 }
@@ -182,8 +191,10 @@ fn run(shared: &Parts, case: &Case, answer: fn(&Request) -> Answer) -> Outcome {
 /// Text in which durations stand in columns: how many spaces stand before one depends on its length.
 fn steady(text: &str) -> String {
     let line = |line: &str| match line.split_once("[duration]") {
-        Some((before, behind)) if before.ends_with("  ") => format!("{}  [duration]{behind}", before.trim_end()),
-        _ => line.to_owned(),
+        Some((before, behind)) if before.trim_end_matches('<').ends_with("  ") => {
+            format!("{}  [duration]{behind}", before.trim_end_matches(['<', ' ']))
+        }
+        _ => line.replace("in <[duration]", "in [duration]"),
     };
     text.lines().map(|text| line(text) + "\n").collect()
 }
@@ -229,6 +240,10 @@ fn a_table_survives_being_read_and_written() {
     assert_eq!((cases[0].expected.exit, cases[0].expected.stderr.as_str()), (2, "error: x\n"));
     assert_eq!(words("x 'a b' c"), ["x", "a b", "c"]);
     assert_eq!(bytes("a\\xFFb\\n"), b"a\xFFb\n");
-    let cases: String = cases.iter().map(|case| format!("\n@case {}\n{}{}", case.name, parts(&case.given), written(&case.expected))).collect();
-    assert_eq!(format!("{head}{}{cases}", parts(&shared)), text.replacen("a: 1\n\n", "a: 1\n", 1).replacen("@file a.yaml\na: 1\n", "@file a.yaml\na: 1\n\n", 1));
+    let cases: String =
+        cases.iter().map(|case| format!("\n@case {}\n{}{}", case.name, parts(&case.given), written(&case.expected))).collect();
+    assert_eq!(
+        format!("{head}{}{cases}", parts(&shared)),
+        text.replacen("a: 1\n\n", "a: 1\n", 1).replacen("@file a.yaml\na: 1\n", "@file a.yaml\na: 1\n\n", 1)
+    );
 }
