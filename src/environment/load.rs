@@ -273,26 +273,44 @@ fn learn_literals(declaration: &Declaration, masker: &Masker) -> Learnt {
         return learnt;
     }
     for value in tree.templates().filter_map(|template| template.literal()) {
-        if let Value::String(text) = value
-            && (*secret == Some(true) || !super::values::is_plain_url(text))
-            && masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort
-        {
+        let text = match value {
+            Value::String(text) if *secret == Some(true) || !super::values::is_plain_url(text) => text.clone(),
+            Value::Number(number) if *secret == Some(true) => number.to_string(),
+            _ => continue,
+        };
+        if learn_text(&text, masker) == Learnt::TooShort {
             learnt = Learnt::TooShort;
         }
     }
     learnt
 }
 
+/// Makes a value that is a secret as a whole known: its texts, and the digits of a number.
+pub(super) fn learn_secret(value: &Value, masker: &Masker) {
+    if let Value::Number(number) = value {
+        masker.learn(&Secret::new(number.to_string()));
+    }
+    learn_value(value, masker);
+}
+
 /// Makes every text below `value` known as a secret.
 pub(super) fn learn_value(value: &Value, masker: &Masker) {
     match value {
         Value::String(text) => {
-            masker.learn(&Secret::new(text.as_str()));
+            learn_text(text, masker);
         }
         Value::Array(items) => items.iter().for_each(|item| learn_value(item, masker)),
         Value::Object(members) => members.values().for_each(|member| learn_value(member, masker)),
         _ => {}
     }
+}
+
+/// Makes a text known; of a URL the password too, which travels without it, as Basic authorisation.
+fn learn_text(text: &str, masker: &Masker) -> Learnt {
+    if let Some(password) = super::values::is_url(text).then(|| password_of(text)).flatten() {
+        masker.learn(&Secret::new(percent_encoding::percent_decode_str(password).decode_utf8_lossy().as_ref()));
+    }
+    masker.learn(&Secret::new(text))
 }
 
 /// Makes the secret members of managed tokens known.
