@@ -100,10 +100,15 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         }
     };
     let mut summary = std::mem::take(&mut run.summary);
+    let under_way = run.under_way.take();
     drop(run);
     if interrupt.is_some() {
         summary.interrupted = true;
         summary.duration = started.elapsed();
+    }
+    if let (Some(_), Some(name)) = (interrupt, under_way) {
+        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
+        let _ = output.event(&Event::Notice(&notice));
     }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));

@@ -288,11 +288,11 @@ fn fit_for_header(name: &str, value: String, template: &Template) -> Result<Stri
     })
 }
 
-/// An error of `http` at a place.
-pub(super) fn at(place: &Place, error: &http::Error) -> Error {
-    let mut finding: Diagnostic = place.error(error.to_string());
-    if let Some(hint) = error.hint() {
-        finding = finding.help(hint);
+/// What an error of `http` tells, at a place.
+pub(super) fn at(place: &Place, error: &http::Error) -> Diagnostic {
+    let finding = place.error(error.to_string());
+    match error.hint() {
+        Some(hint) => finding.help(hint),
+        None => finding,
     }
-    finding.into()
 }
