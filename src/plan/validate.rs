@@ -46,6 +46,7 @@ pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker
             body_file(plan, unit, request, &mut findings);
         }
     }
+    without_repeats(&mut findings);
     if findings.is_empty() && rules.run {
         if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
             findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
@@ -54,6 +55,15 @@ pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker
         must_be_set(plan, &names, &values, &mut findings);
     }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// A mistake in `defaults` is one, however many requests read them.
+fn without_repeats(findings: &mut Vec<Diagnostic>) {
+    let mut told = HashSet::new();
+    findings.retain(|finding| match &finding.place {
+        Some(place) => told.insert((place.to_string(), finding.message.clone())),
+        None => true,
+    });
 }
 
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
