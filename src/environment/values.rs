@@ -12,7 +12,7 @@ use crate::files::root::Root;
 use crate::mask::Masker;
 use crate::template::{self, Engine, Error, Read, Template, Tree};
 
-use super::load::learn_value;
+use super::load::{learn_secret, learn_value};
 use super::model::{Content, Declaration, Environment, Layer, Variable};
 
 /// What the embedded server tells about itself: `sandbox.url`, `sandbox.client_id`, `sandbox.client_secret`, `sandbox.code`.
@@ -114,7 +114,7 @@ impl<'e> Values<'e> {
         self.active.borrow_mut().pop();
         let evaluated = result?;
         if evaluated.secret {
-            learn_value(&evaluated.value, self.masker);
+            learn_secret(&evaluated.value, self.masker);
         }
         self.memo.borrow_mut().insert(key, evaluated.clone());
         Ok(Some(evaluated))
@@ -182,9 +182,9 @@ impl<'e> Values<'e> {
             || self.environment.stored_value(name).is_some_and(|stored| stored.secret)
     }
 
-    /// Makes the texts in `value` known as secrets.
+    /// Makes `value` known as a secret.
     pub fn protect(&self, value: &Value) {
-        learn_value(value, self.masker);
+        learn_secret(value, self.masker);
     }
 
     /// What a template of the environment that reads `reads` sees.
@@ -254,14 +254,8 @@ impl<'e> Values<'e> {
         }
     }
 
-    /// The highest declaration that has a value. A declaration without one hides no lower layer.
     fn effective<'v>(&self, variable: &'v Variable) -> Option<&'v Declaration> {
-        variable.declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => self.process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        })
+        variable.effective(self.process)
     }
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
@@ -383,7 +377,7 @@ pub(super) fn is_plain_url(text: &str) -> bool {
     is_url(text) && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
 }
 
-fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts("http://") || starts("https://")
 }

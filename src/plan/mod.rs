@@ -10,6 +10,9 @@ mod names;
 mod scope;
 mod validate;
 
+use std::collections::BTreeSet;
+
+use crate::auth::{Choice, Definition};
 use crate::collection::{Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
@@ -34,9 +37,22 @@ pub struct Plan {
     pub root: Root,
     /// What is worth saying and stops nothing.
     pub warnings: Vec<Diagnostic>,
+    /// Names that a file with mistakes may declare; while it is being told what is wrong with the others, these are left alone.
+    pub uncertain: BTreeSet<String>,
 }
 
 impl Plan {
+    /// The definition that `request` names, and whether it is the environment's; of equal names the environment's counts.
+    #[must_use]
+    pub fn definition(&self, unit: usize, request: &Request) -> Option<(&Definition, bool)> {
+        let Choice::Named { name, .. } = &request.auth else { return None };
+        let own = || self.units[unit].collection.auth.iter().find(|definition| definition.name == *name);
+        match self.environment.definition(name) {
+            Some(definition) => Some((definition, true)),
+            None => own().map(|definition| (definition, false)),
+        }
+    }
+
     /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.
     #[must_use]
     pub fn producer(&self, unit: usize, name: &str) -> Option<&Request> {

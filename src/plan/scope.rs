@@ -70,9 +70,9 @@ pub struct Scope<'r> {
     values: &'r Values<'r>,
     engine: &'r Engine,
     own: HashMap<&'r str, &'r Variable>,
+    /// What other collections of the run gave.
+    inherited: HashMap<String, Captured>,
     captures: RefCell<HashMap<String, Captured>>,
-    /// The names among the captures that came from another collection.
-    inherited: RefCell<HashSet<String>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
     used: RefCell<HashSet<&'r str>>,
@@ -86,8 +86,8 @@ impl<'r> Scope<'r> {
             values,
             engine,
             own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
+            inherited: HashMap::new(),
             captures: RefCell::default(),
-            inherited: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
             used: RefCell::default(),
@@ -100,28 +100,21 @@ impl<'r> Scope<'r> {
         self.values
     }
 
+    /// Adds what another collection of the run gave. It is not handed on by [`Self::captures`].
+    pub fn inherit(&mut self, name: &str, captured: Captured) {
+        self.inherited.insert(name.to_owned(), captured);
+    }
+
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
     pub fn capture(&self, name: &str, captured: Captured) {
         self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
-        self.inherited.borrow_mut().remove(name);
-        self.captures.borrow_mut().insert(name.to_owned(), captured);
-    }
-
-    /// Adds what another collection of the run left to this one; it is not handed on.
-    pub fn inherit(&self, name: &str, captured: Captured) {
-        self.inherited.borrow_mut().insert(name.to_owned());
         self.captures.borrow_mut().insert(name.to_owned(), captured);
     }
 
     /// What the requests of this collection captured and stored so far.
     #[must_use]
     pub fn captures(&self) -> Vec<(String, Captured)> {
-        let inherited = self.inherited.borrow();
-        let all = self.captures.borrow();
-        all.iter()
-            .filter(|(name, _)| !inherited.contains(*name))
-            .map(|(name, captured)| (name.clone(), captured.clone()))
-            .collect()
+        self.captures.borrow().iter().map(|(name, captured)| (name.clone(), captured.clone())).collect()
     }
 
     /// Whether the collection variable `variable` reads `name`, itself or through others.
@@ -145,7 +138,7 @@ impl<'r> Scope<'r> {
         if name == "iteration" {
             return Ok(Some(Found::plain(Value::from(1))));
         }
-        if let Some(captured) = self.captures.borrow().get(name) {
+        if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
             let Captured { value, secret, origin, given } = captured.clone();
             return Ok(Some(Found { value, secret, origin, given }));
         }
@@ -185,6 +178,7 @@ impl<'r> Scope<'r> {
     fn has_above(&self, name: &str) -> bool {
         name == "iteration"
             || self.captures.borrow().contains_key(name)
+            || self.inherited.contains_key(name)
             || self.values.has(name)
             || self.values.environment().stored_value(name).is_some()
     }

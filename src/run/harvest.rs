@@ -67,7 +67,7 @@ impl Run<'_, '_> {
         self.save(&taken, &mut harvest);
         for Taken { capture, captured, stored } in taken {
             if stored {
-                self.stores.insert(capture.name.clone(), captured.clone());
+                self.stored.insert(capture.name.clone(), captured.clone());
             }
             scope.capture(&capture.name, captured);
             if stored { harvest.stored.push(&capture.name) } else { harvest.captured.push(&capture.name) }

@@ -60,12 +60,12 @@ pub struct Run<'r, 'o> {
     pub summary: Summary,
     /// The request that was sent and whose answer has not come.
     pub under_way: Option<String>,
-    /// What the run stored so far; every collection sees it.
-    stores: HashMap<String, Captured>,
     /// Whether the place for stored values was looked at.
     prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
+    /// What was stored so far: every later collection of the run sees it.
+    stored: HashMap<String, Captured>,
 }
 
 /// What a finished collection leaves to those that need it.
@@ -96,10 +96,10 @@ impl<'r, 'o> Run<'r, 'o> {
             policy: Policy::default(),
             reporter,
             summary: Summary::default(),
-            stores: HashMap::new(),
             prepared: false,
             under_way: None,
             unsaved: false,
+            stored: HashMap::new(),
         }
     }
 
@@ -119,8 +119,9 @@ impl<'r, 'o> Run<'r, 'o> {
         let plan = self.plan;
         let planned = &plan.units[unit];
         self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
-        let scope = Scope::new(self.values, &plan.engine, &planned.collection);
-        for (name, captured) in self.stores.iter().chain(planned.needs.iter().flat_map(|&need| &finished[need].captures)) {
+        let mut scope = Scope::new(self.values, &plan.engine, &planned.collection);
+        let needed = planned.needs.iter().flat_map(|&need| &finished[need].captures);
+        for (name, captured) in self.stored.iter().chain(needed) {
             scope.inherit(name, captured.clone());
         }
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);

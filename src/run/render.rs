@@ -47,14 +47,8 @@ impl<'a> Renderer<'a, '_> {
         &self.plan.engine
     }
 
-    /// The definition that the request names; of equal names the environment's counts.
     fn definition(&self, request: &Request) -> Option<(&'a Definition, bool)> {
-        let Choice::Named { name, .. } = &request.auth else { return None };
-        let own = || self.plan.units[self.unit].collection.auth.iter().find(|definition| definition.name == *name);
-        match self.plan.environment.definition(name) {
-            Some(definition) => Some((definition, true)),
-            None => own().map(|definition| (definition, false)),
-        }
+        self.plan.definition(self.unit, request)
     }
 
     /// Every template that sending the request renders, and whether the environment's own scope renders it.
@@ -248,7 +242,7 @@ impl<'a> Renderer<'a, '_> {
             Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
         })?;
         let body = http::Body::file(opened.file)
-            .map_err(|error| Error::from(path.place().error(format!("can't read the body file `{named}`: {error}"))))?;
+            .map_err(|error| Error::from(path.place().error(format!("the body file `{named}` can't be read: {error}"))))?;
         let content_type = match content_type {
             Some(template) => self.engine().text(template, self.scope)?,
             None => "application/octet-stream".to_owned(),

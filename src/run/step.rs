@@ -13,8 +13,8 @@ use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin};
 
 use super::Run;
-use super::harvest::{Harvest, render_with, simple_paths};
 use super::gate::Pass;
+use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{self, Rendered, Renderer};
 use super::response::AnswerScope;
 
@@ -110,9 +110,8 @@ impl Run<'_, '_> {
             return None;
         }
         let mut names = when.reads().iter().filter_map(|read| read.path.first());
-        let open = |name: &&String| {
-            renderer.scope.missing(name).is_some() && self.plan.gives_before(renderer.unit, request, name)
-        };
+        let open =
+            |name: &&String| renderer.scope.missing(name).is_some() && self.plan.gives_before(renderer.unit, request, name);
         names.find(open).cloned()
     }
 
@@ -140,10 +139,6 @@ impl Run<'_, '_> {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,
                 http::Class::Policy => ProblemKind::Policy,
-            };
-            let place = match &error {
-                http::Error::InvalidHeader { name, .. } => header_place(request, name).unwrap_or(place),
-                _ => place,
             };
             Problem { kind, diagnostic: render::at(place, &error) }
         })
@@ -184,7 +179,8 @@ impl Run<'_, '_> {
         // A front that serves many hosts passes a request on by this header, not by the address.
         let host = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
         if let Some(host) = host.filter(|host| pass.carries() && !host.eq_ignore_ascii_case(sent.url.authority())) {
-            let finding = place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
+            let finding =
+                place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
             return Err(refused(finding.help("take the header out, or put that host into the url")));
         }
         Ok(pass)
@@ -276,10 +272,4 @@ fn preview(rendered: &Rendered) -> Preview {
         headers: rendered.request.headers.clone(),
         body: rendered.body_text.clone(),
     }
-}
-
-/// Where the value of a header of `request` stands.
-fn header_place<'r>(request: &'r Request, name: &str) -> Option<&'r Place> {
-    let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name))?;
-    field.values.first().map(Template::place)
 }

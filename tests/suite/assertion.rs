@@ -14,7 +14,11 @@ fn server() -> Server {
         "/empty" => Answer::status(204),
         "/missing" => Answer::json(404, r#"{"type": "error", "code": "not_found", "message": "no such thing"}"#),
         "/slow" => Answer::json(200, "{}").slow(Duration::from_millis(40)),
-        _ => Answer::json(200, BODY).header("ETag", "\"v1\"").header("X-Count", "12").header("X-Twice", "one").header("X-Twice", "two"),
+        _ => Answer::json(200, BODY)
+            .header("ETag", "\"v1\"")
+            .header("X-Count", "12")
+            .header("X-Twice", "one")
+            .header("X-Twice", "two"),
     })
 }
 
@@ -147,7 +151,15 @@ fn every_part_of_the_answer() {
             ("{that: \"response.headers['x-count'] == '12'\"}", true),
         ],
     );
-    hold("/text", &[("{body: \"hello world\\n\"}", true), ("{body: hello}", false), ("{body: {matches: 'w.rld'}}", true), ("{size: 12}", true)]);
+    hold(
+        "/text",
+        &[
+            ("{body: \"hello world\\n\"}", true),
+            ("{body: hello}", false),
+            ("{body: {matches: 'w.rld'}}", true),
+            ("{size: 12}", true),
+        ],
+    );
     hold("/empty", &[("{body: ''}", true), ("{size: 0}", true), ("{body: {empty: true}}", true), ("{json: {$.id: 1}}", false)]);
     hold("/slow", &[("{duration: {above: 30ms}}", true), ("{duration: {below: 30ms}}", false)]);
 }

@@ -28,7 +28,8 @@ fn server() -> Server {
 #[track_caller]
 fn captured(path: &str, sources: &[(&str, &str)]) {
     let server = server();
-    let captures: String = sources.iter().enumerate().map(|(number, (source, _))| format!("      v{number}: {source}\n")).collect();
+    let captures: String =
+        sources.iter().enumerate().map(|(number, (source, _))| format!("      v{number}: {source}\n")).collect();
     let uses: Vec<String> = (0..sources.len()).map(|number| format!("\"{{{{ v{number} }}}}\"")).collect();
     Runner::new()
         .file(

@@ -194,6 +194,12 @@ fn check_finds_every_mistake_and_sends_nothing() {
         .expect_exit(2)
         .expect_stderr(
             r#"
+            error: undefined variable `api_ulr`
+             --> bad.yaml:1:26
+              |
+            1 | defaults: {base_url: "{{ api_ulr }}"}
+              |                          ^^^^^^^ did you mean `api_url`?
+
             error: unknown key `methd` in a request
              --> bad.yaml:3:15
               |
@@ -206,6 +212,14 @@ fn check_finds_every_mistake_and_sends_nothing() {
             3 |   - {url: /a, methd: POST, capture: {id: "$.["}}
               |                                             ^
 
+            error: undefined variable `idd`
+             --> bad.yaml:4:16
+              |
+            4 |   - {url: "/{{ idd }}", assert: {json: {$.x: {equal: 1}}}}
+              |                ^^^
+              |
+              = help: variables come from the environment, the collection, captures and `--var`
+
             error: unknown matcher `equal`
              --> bad.yaml:4:47
               |
@@ -214,7 +228,7 @@ fn check_finds_every_mistake_and_sends_nothing() {
               |
               = help: a map is always matchers; to compare with a map, write `{equals: {…}}`
 
-            3 mistakes; nothing was sent
+            5 mistakes; nothing was sent
             "#,
         )
         .run();

@@ -134,8 +134,15 @@ fn a_request_that_was_only_skipped_by_its_condition_is_no_failure() {
 fn needs_run_first_once_and_only_those_who_name_them_see_their_captures() {
     let server = server();
     let ran = project(&server)
-        .file("login.yaml", collection("name: Login\n", "- {name: Log in, url: /token, capture: {token: $.id}, store: {kept: $.id}}\n").replace("/token", "/abc"))
-        .file("middle.yaml", collection("name: Middle\nneeds: [login.yaml]\n", "- {url: '/middle/{{ token }}', capture: {item: $.id}}\n"))
+        .file(
+            "login.yaml",
+            collection("name: Login\n", "- {name: Log in, url: /token, capture: {token: $.id}, store: {kept: $.id}}\n")
+                .replace("/token", "/abc"),
+        )
+        .file(
+            "middle.yaml",
+            collection("name: Middle\nneeds: [login.yaml]\n", "- {url: '/middle/{{ token }}', capture: {item: $.id}}\n"),
+        )
         .file(
             "main.yaml",
             collection("name: Main\nneeds: [login.yaml, middle.yaml]\n", "- {url: '/main/{{ token }}/{{ item }}/{{ kept }}'}\n"),
@@ -161,10 +168,7 @@ fn needs_run_first_once_and_only_those_who_name_them_see_their_captures() {
             ",
         )
         .run();
-    assert_eq!(
-        server.lines(),
-        ["GET /abc", "GET /middle/abc", "GET /main/abc/abc/abc", "GET /other/abc"]
-    );
+    assert_eq!(server.lines(), ["GET /abc", "GET /middle/abc", "GET /main/abc/abc/abc", "GET /other/abc"]);
     // A need's capture is not seen through another need, nor by a collection beside it.
     for (head, message) in [("needs: [middle.yaml]\n", "undefined variable `token`"), ("", "undefined variable `token`")] {
         let refused = ran
@@ -185,7 +189,10 @@ fn a_failed_need_skips_its_dependants_but_not_their_cleaning_up() {
         .file("login.yaml", collection("name: Login\n", "- {name: Log in, url: /status/401/x}\n"))
         .file(
             "main.yaml",
-            collection("name: Main\nneeds: [login.yaml]\n", "- {name: Work, url: /work}\n- {name: Clean, url: /clean, always: true}\n"),
+            collection(
+                "name: Main\nneeds: [login.yaml]\n",
+                "- {name: Work, url: /work}\n- {name: Clean, url: /clean, always: true}\n",
+            ),
         )
         .file("last.yaml", collection("name: Last\nneeds: [main.yaml]\n", "- {name: Report, url: /report}\n"))
         .file("free.yaml", collection("name: Free\n", "- {name: Other, url: /other}\n"))
@@ -242,7 +249,8 @@ fn mistakes_in_needs_are_found_before_anything_is_sent() {
             ",
         )
         .run();
-    ran.again().args(["both.yaml", "--env", "dev"])
+    ran.again()
+        .args(["both.yaml", "--env", "dev"])
         .expect_exit(2)
         .expect_stderr(
             "
@@ -254,7 +262,8 @@ fn mistakes_in_needs_are_found_before_anything_is_sent() {
             ",
         )
         .run();
-    ran.again().args(["lost.yaml", "--env", "dev"])
+    ran.again()
+        .args(["lost.yaml", "--env", "dev"])
         .expect_exit(2)
         .expect_stderr(
             "
@@ -314,7 +323,9 @@ fn a_folder_means_every_collection_below_it() {
             ",
         )
         .run();
-    ran.again().file("none/data.yaml", "rows: []\n").args(["none", "--env", "dev"])
+    ran.again()
+        .file("none/data.yaml", "rows: []\n")
+        .args(["none", "--env", "dev"])
         .expect_exit(2)
         .expect_stderr(
             "
@@ -408,11 +419,18 @@ fn quiet_shows_failures_only() {
     let server = server();
     let ran = project(&server)
         .file("good.yaml", collection("", "- {name: Good, url: /a, store: {x: $.id}}\n- {name: Off, url: /b, when: x == 'b'}\n"))
-        .file("bad.yaml", collection("", "- {name: Good, url: /a}\n- {name: Bad, url: /status/400/x}\n- {name: Lost, url: '/{{ y }}'}\n")
-            .replace("name: Good, url: /a", "name: Good, url: /status/401/z, assert: {status: 401}, capture: {y: {header: X-Y, default: null}}"))
+        .file(
+            "bad.yaml",
+            collection("", "- {name: Good, url: /a}\n- {name: Bad, url: /status/400/x}\n- {name: Lost, url: '/{{ y }}'}\n")
+                .replace(
+                    "name: Good, url: /a",
+                    "name: Good, url: /status/401/z, assert: {status: 401}, capture: {y: {header: X-Y, default: null}}",
+                ),
+        )
         .args(["-q", "good.yaml", "--env", "dev"])
         .run();
-    ran.again().args(["-q", "bad.yaml", "--env", "dev"])
+    ran.again()
+        .args(["-q", "bad.yaml", "--env", "dev"])
         .expect_exit(1)
         .expect_stdout(
             r#"
@@ -443,7 +461,8 @@ fn more_words_show_heads_and_then_bodies() {
     let server = Server::start(|request| match request.path.as_str() {
         "/binary" => Answer::text(200, [0_u8, 159, 146, 150]).header("X-Kind", "binary"),
         "/evil" => Answer::text(200, "\u{1b}[2Jcleared\u{7}\n::error::x\n").header("X-Evil", "a\u{9b}b"),
-        _ => Answer::json(200, r#"{"access_token": "t0ken-value-123", "expires_in": 60}"#).header("Set-Cookie", "sid=c0okie; Path=/"),
+        _ => Answer::json(200, r#"{"access_token": "t0ken-value-123", "expires_in": 60}"#)
+            .header("Set-Cookie", "sid=c0okie; Path=/"),
     });
     let ran = project(&server)
         .file(
@@ -507,7 +526,10 @@ fn more_words_show_heads_and_then_bodies() {
             ",
         )
         .run();
-    let ran = ran.again().args(["-vv", "c.yaml", "--env", "dev"]).env_var("CI", "1")
+    let ran = ran
+        .again()
+        .args(["-vv", "c.yaml", "--env", "dev"])
+        .env_var("CI", "1")
         .expect_stdout(
             r#"
             environment dev
@@ -577,7 +599,11 @@ fn more_words_show_heads_and_then_bodies() {
 #[test]
 fn colour_is_for_terminals_or_on_demand() {
     let server = server();
-    let ran = project(&server).file("c.yaml", collection("", "- url: /status/400/x\n")).arg("check").args(["c.yaml", "--env", "dev"]).run_unchecked();
+    let ran = project(&server)
+        .file("c.yaml", collection("", "- url: /status/400/x\n"))
+        .arg("check")
+        .args(["c.yaml", "--env", "dev"])
+        .run_unchecked();
     for (arguments, variables, painted) in [
         (&["c.yaml", "--env", "dev"][..], &[][..], false),
         (&["c.yaml", "--env", "dev", "--color", "always"], &[], true),
@@ -619,7 +645,6 @@ fn a_value_that_no_sent_request_reads_is_a_warning() {
         .expect_stderr(
             "
             warning: `mistyped` was given, and no request that was sent reads it
-
             warning: `skipped` was given, and no request that was sent reads it
             ",
         )

@@ -56,7 +56,19 @@ fn the_method_is_get_or_post_with_a_body_unless_it_is_given() {
     );
     assert_eq!(
         lines(&asked),
-        ["GET /a", "POST /b", "POST /c", "POST /d", "PUT /e", "DELETE /f", "OPTIONS /g", "PURGE /h", "HEAD /i", "GET /j", "PATCH /k"]
+        [
+            "GET /a",
+            "POST /b",
+            "POST /c",
+            "POST /d",
+            "PUT /e",
+            "DELETE /f",
+            "OPTIONS /g",
+            "PURGE /h",
+            "HEAD /i",
+            "GET /j",
+            "PATCH /k"
+        ]
     );
     // A method with a body that has none says so (RFC 9110 §8.6); a GET says nothing.
     assert_eq!((asked[10].header("content-length"), asked[0].header("content-length")), (Some("0"), None));
@@ -415,7 +427,10 @@ fn the_limit_of_the_request_the_group_and_the_command_line() {
 fn a_timeout_is_told_with_its_limit_and_how_to_raise_it() {
     let server = Server::start(|_| Answer::json(200, "{}").slow(Duration::from_millis(200)));
     Runner::new()
-        .file("c.yaml", format!("requests:\n  - {{name: Slow, url: \"{}\", timeout: 30ms}}\n  - url: {}\n", server.url(), server.url()))
+        .file(
+            "c.yaml",
+            format!("requests:\n  - {{name: Slow, url: \"{}\", timeout: 30ms}}\n  - url: {}\n", server.url(), server.url()),
+        )
         .arg("c.yaml")
         .expect_exit(3)
         .expect_stdout(

@@ -155,8 +155,16 @@ fn in_a_url_an_expression_can_only_fill_the_part_where_it_stands() {
 fn what_would_lead_a_url_elsewhere_is_refused() {
     let server = server();
     for (variable, url, message) in [
-        ("127.0.0.1:80@evil.test", "http://{{ v }}/", "`v` must be a host or host:port, since it stands in the authority of a URL"),
-        ("evil.test/", "http://{{ v }}.example.com/", "`v` must be a host or host:port, since it stands in the authority of a URL"),
+        (
+            "127.0.0.1:80@evil.test",
+            "http://{{ v }}/",
+            "`v` must be a host or host:port, since it stands in the authority of a URL",
+        ),
+        (
+            "evil.test/",
+            "http://{{ v }}.example.com/",
+            "`v` must be a host or host:port, since it stands in the authority of a URL",
+        ),
         ("..", "{{ url }}/{{ v }}/x", "`v` is `.` or `..`, which would lead to another path"),
         ("a\nb", "{{ url }}/{{ v | safe }}", "holds a space or control character, which can't stand in a URL as it is"),
     ] {
@@ -212,7 +220,6 @@ fn control_characters_in_a_header_are_refused_and_name_the_variable() {
         .expect_stderr(
             "
             warning: `url` was given, and no request that was sent reads it
-
             warning: `v` was given, and no request that was sent reads it
             ",
         )
@@ -223,7 +230,9 @@ fn control_characters_in_a_header_are_refused_and_name_the_variable() {
 #[test]
 fn what_a_server_sends_is_never_a_template() {
     let server = Server::start(|request| match request.path.as_str() {
-        "/evil" => Answer::json(200, r#"{"name": "{{ 6 * 7 }}", "list": ["{{ secret }}", "{% raw %}"]}"#).header("X-Name", "{{ now() }}"),
+        "/evil" => {
+            Answer::json(200, r#"{"name": "{{ 6 * 7 }}", "list": ["{{ secret }}", "{% raw %}"]}"#).header("X-Name", "{{ now() }}")
+        }
         _ => Answer::json(200, "{}"),
     });
     Runner::new()
@@ -257,7 +266,10 @@ fn what_a_server_sends_is_never_a_template() {
 fn a_value_of_the_command_line_is_read_like_a_scalar_and_is_no_template() {
     let server = server();
     let ran = Runner::new()
-        .file("c.yaml", "requests: [{url: \"{{ url }}\", json: [\"{{ n }}\", \"{{ t }}\", \"{{ b }}\", \"{{ e }}\", \"{{ z }}\"]}]\n")
+        .file(
+            "c.yaml",
+            "requests: [{url: \"{{ url }}\", json: [\"{{ n }}\", \"{{ t }}\", \"{{ b }}\", \"{{ e }}\", \"{{ z }}\"]}]\n",
+        )
         .args(["c.yaml", "--var", "n=50", "--var", "t=a=b", "--var", "b=true", "--var", "z=007"])
         .args(["--var", &format!("url={}", server.url())])
         .env_var("RUNNER_VAR_n", "1")
