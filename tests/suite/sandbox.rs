@@ -130,7 +130,6 @@ fn the_environment_for_box_passes_against_it_as_the_guide_says() {
         .expect_stderr(
             "
             warning: `client_id` was given, and no request that was sent reads it
-
             warning: `token_url` was given, and no request that was sent reads it
             ",
         )
