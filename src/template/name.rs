@@ -24,7 +24,10 @@ pub fn name_problem(name: &str, place: &Place) -> Option<Diagnostic> {
     if is_name(name) {
         return None;
     }
-    let finding = place.error(format!("`{name}` can't be the name of a variable"));
+    let finding = place.error(match place.nameable(name) {
+        Some(name) => format!("`{name}` can't be the name of a variable"),
+        None => "this can't be the name of a variable".to_owned(),
+    });
     Some(finding.help("a name is made of letters, digits and `_`, and does not start with a digit"))
 }
 
