@@ -8,18 +8,20 @@
 )]
 
 mod architecture;
-mod assertion;
 mod bad_input;
-mod capture;
 mod cli;
+mod environment;
+mod masking;
+mod store;
+mod readme;
+mod secrets;
+mod assertion;
+mod capture;
 mod examples;
 mod flow;
 mod interrupt;
-mod readme;
 mod request;
 mod sandbox;
-mod secrets;
-mod store;
 mod support;
 mod template;
 mod tools;
