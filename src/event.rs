@@ -175,6 +175,8 @@ pub struct Summary {
     pub duration: Duration,
     /// Whether this was a dry run.
     pub dry_run: bool,
+    /// Whether a signal ended the run: the rest of its requests was not sent.
+    pub interrupted: bool,
 }
 
 impl Summary {

@@ -63,6 +63,13 @@ pub enum Carrier {
 }
 
 impl Scheme {
+    /// The credential, when it stands in the file itself and not in a variable.
+    #[must_use]
+    pub fn literal_credential(&self) -> Option<&str> {
+        let (Self::Bearer(credential) | Self::Basic { password: credential, .. } | Self::ApiKey { value: credential, .. }) = self;
+        credential.literal().and_then(|value| value.as_str()).filter(|text| !text.is_empty())
+    }
+
     /// The templates of the scheme.
     #[must_use]
     pub fn templates(&self) -> Vec<&Template> {

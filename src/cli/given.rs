@@ -98,5 +98,5 @@ fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic>
         return Err(Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"))
             .help(format!("set the process variable RUNNER_SECRET_{name}")));
     }
-    ask_secret(&format!("{name}: ")).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
+    ask_secret(name).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
 }

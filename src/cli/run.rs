@@ -1,8 +1,8 @@
 //! `runner run`.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use url::Url;
 
@@ -24,24 +24,31 @@ use crate::world::{Interrupts, World};
 use super::args::{ConnectionArgs, RunArgs};
 use super::output::Output;
 use super::setup::{Wishes, plan};
-use super::{Diagnostics, Exit, colours, exit};
+use super::{Diagnostics, Exit, exit, is_ci, take_stream};
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
-    let (paint_out, paint_err) = colours(&world, args.plan.color.into());
-    let stderr = take_stream(&mut world.stderr);
+    let paint = world.colour(&world.stdout, args.plan.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
-    let mut diagnostics = Diagnostics::new(stderr, paint_err, &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
     let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
+    if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
+        // Whoever sets it relies on it: it must not be overlooked.
+        let finding = Diagnostic::error(format!(
+            "RUNNER_ONLY_HOSTS is set to `{hosts}`, and this version of runner can't hold a run to it yet"
+        ));
+        return diagnostics.stop(&[finding]);
+    }
     let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
     let settings = ConsoleSettings {
-        style: Style::new(paint_out),
+        // The console indents what it explains by two columns.
+        style: Style::new(paint).with_columns(width.map(|width| width.saturating_sub(2))),
         width,
         verbosity: match (args.quiet, args.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -49,7 +56,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
             (false, 1) => Verbosity::Heads,
             (false, _) => Verbosity::Bodies,
         },
-        ci: ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"].iter().any(|name| world.variables.contains_key(*name)),
+        ci: is_ci(&world),
     };
     let client = match client(&plan.environment, args, &world.folder) {
         Ok(client) => client,
@@ -62,11 +69,6 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics };
     runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
-}
-
-/// Takes a stream out of the world; nobody else writes to it from here on.
-fn take_stream(stream: &mut crate::world::Stream) -> crate::world::Stream {
-    std::mem::replace(stream, crate::world::Stream::new(Box::new(io::sink()), false, None))
 }
 
 async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, masker: &Masker, mut output: Output) -> Exit {
@@ -86,6 +88,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    let started = Instant::now();
     let interrupt = match Interrupts::listen() {
         Ok(mut interrupts) => tokio::select! {
             () = run.run() => None,
@@ -97,8 +100,17 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
             None
         }
     };
-    let summary = std::mem::take(&mut run.summary);
+    let mut summary = std::mem::take(&mut run.summary);
+    let under_way = run.under_way.take();
     drop(run);
+    if interrupt.is_some() {
+        summary.interrupted = true;
+        summary.duration = started.elapsed();
+    }
+    if let (Some(_), Some(name)) = (interrupt, under_way) {
+        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
+        let _ = output.event(&Event::Notice(&notice));
+    }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
         for name in values.unused_given().into_iter().filter(|name| flagged(name)) {

@@ -12,7 +12,13 @@ use crate::diagnostic::{Diagnostic, nearest};
 pub fn find(name: &str, folder: &Path, root: &Path, working_folder: &Path) -> Result<PathBuf, Diagnostic> {
     if name.contains('/') || name.ends_with(".yaml") || name.ends_with(".yml") {
         let path = working_folder.join(name);
+        if is_local(&path) {
+            return Err(local_refused(name));
+        }
         return if path.is_file() { Ok(path) } else { Err(Diagnostic::error(format!("there is no environment file `{name}`"))) };
+    }
+    if name.ends_with(".local") {
+        return Err(local_refused(name));
     }
     let folders = folders(folder, root);
     for folder in &folders {
@@ -44,6 +50,18 @@ pub fn find(name: &str, folder: &Path, root: &Path, working_folder: &Path) -> Re
     } else {
         finding.help(format!("environments: {}", names.join(", ")))
     })
+}
+
+/// Whether `path` is named like a local file.
+pub(super) fn is_local(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".local."))
+}
+
+/// A local file is read beside its environment and in no other way: its lines may be shown nowhere.
+pub(super) fn local_refused(name: &str) -> Diagnostic {
+    let shared = name.replacen(".local", "", 1);
+    Diagnostic::error(format!("`{name}` is a local file and no environment of its own"))
+        .help(format!("it is read together with `{shared}`"))
 }
 
 /// The names of all environments that a collection in `folder` can use, sorted.

@@ -5,16 +5,18 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::auth::Method;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::files::git::{self, Standing};
 use crate::files::read::{ReadError, read_local, read_text};
 use crate::files::root::Root;
-use crate::mask::Masker;
+use crate::mask::{Learnt, Masker, SHORTEST};
 use crate::secret::Secret;
 use crate::template::Builder;
 use crate::yaml::{self, Document, Privacy};
 
 use super::decode::{self, Part};
+use super::find::{is_local, local_refused};
 use super::model::{Content, Declaration, Environment, Files, Layer, Variable};
 
 /// The deepest chain of `extends`.
@@ -94,6 +96,7 @@ pub fn load(
         return Err(findings);
     }
     environment.files = Some(files);
+    learn_credentials(&environment, masker);
     add_given(&mut environment, given);
     Ok(Loaded { environment, findings, uncertain })
 }
@@ -125,7 +128,12 @@ impl Loader<'_> {
         if self.chain.len() >= DEEPEST {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
+<<<<<<< HEAD
         let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
+=======
+        let text = read_text(path)
+            .map_err(|error| vec![at(Diagnostic::error(format!("can't read the environment `{name}`: it {error}")))])?;
+>>>>>>> h-t2
         let document = yaml::read(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
@@ -133,6 +141,10 @@ impl Loader<'_> {
         self.chain.push(identity);
         for (base, place) in &part.extends {
             let target = folder.join(base);
+            if is_local(&target) {
+                self.findings.push(local_refused(base).at(place.clone()));
+                continue;
+            }
             if !self.root.contains(&target) {
                 self.findings.push(
                     place
@@ -156,7 +168,11 @@ impl Loader<'_> {
             Ok(local) => local,
             Err(ReadError::NotFound) => return Ok(()),
             Err(error) => {
+<<<<<<< HEAD
                 let finding = Diagnostic::error(format!("the local file `{name}` {error}"));
+=======
+                let finding = Diagnostic::error(format!("can't read the local file `{name}`: it {error}"));
+>>>>>>> h-t2
                 return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };
@@ -177,8 +193,15 @@ impl Loader<'_> {
         let document = yaml::read(name, local.text, Privacy::Hidden)?;
         let folder = files.local.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Local, self.templates);
-        for (_, declaration) in &part.variables {
-            learn_literals(declaration, masker);
+        for (name, declaration) in &part.variables {
+            if learn_literals(declaration, masker) == Learnt::TooShort {
+                let finding = Diagnostic::warning(format!("the secret `{name}` is too short to be masked in the output"));
+                let finding = finding.help(format!("a secret of fewer than {SHORTEST} characters would garble ordinary text"));
+                self.findings.push(match &declaration.place {
+                    Some(place) => finding.at(place.clone()),
+                    None => finding,
+                });
+            }
         }
         for stored in part.stored.iter().filter(|stored| stored.secret) {
             learn_value(&stored.value, masker);
@@ -217,6 +240,26 @@ impl Loader<'_> {
     }
 }
 
+/// Makes the credentials known that stand in the files themselves: of auth definitions, and of the proxy.
+fn learn_credentials(environment: &Environment, masker: &Masker) {
+    for definition in &environment.auth {
+        if let Method::Scheme(scheme) = &definition.method
+            && let Some(credential) = scheme.literal_credential()
+        {
+            masker.learn(&Secret::new(credential));
+        }
+    }
+    if let Some(password) = environment.proxy.as_ref().and_then(|(proxy, _)| password_of(proxy)) {
+        masker.learn(&Secret::new(password));
+    }
+}
+
+/// The password in the userinfo of a URL, found also where the rest is no URL.
+fn password_of(url: &str) -> Option<&str> {
+    let (userinfo, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
+    userinfo.split_once(':').map(|(_, password)| password)
+}
+
 fn declare(environment: &mut Environment, name: String, declaration: Declaration) {
     match environment.variables.iter_mut().find(|variable| variable.name == name) {
         Some(variable) => variable.declarations.push(declaration),
@@ -232,18 +275,36 @@ fn add_given(environment: &mut Environment, given: &[Given]) {
 }
 
 /// Makes the literal texts of a local variable known as secrets, whether or not a run reads it.
-fn learn_literals(declaration: &Declaration, masker: &Masker) {
-    let Content::Tree { tree, secret } = &declaration.content else { return };
+fn learn_literals(declaration: &Declaration, masker: &Masker) -> Learnt {
+    let mut learnt = Learnt::Masked;
+    let Content::Tree { tree, secret } = &declaration.content else { return learnt };
     if *secret == Some(false) {
-        return;
+        return learnt;
     }
     for value in tree.templates().filter_map(|template| template.literal()) {
+<<<<<<< HEAD
         if let Value::String(text) = value
             && (*secret == Some(true) || !super::values::is_plain_url(text))
+            && masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort
         {
-            masker.learn(&Secret::new(text.as_str()));
+            learnt = Learnt::TooShort;
+=======
+        match value {
+            _ if *secret == Some(true) => learn_secret(value, masker),
+            Value::String(text) if super::values::is_plain_url(text) => {}
+            _ => learn_value(value, masker),
+>>>>>>> h-t2
         }
     }
+    learnt
+}
+
+/// Makes a value that is a secret as a whole known: its texts, and the digits of a number.
+pub(super) fn learn_secret(value: &Value, masker: &Masker) {
+    if let Value::Number(number) = value {
+        masker.learn(&Secret::new(number.to_string()));
+    }
+    learn_value(value, masker);
 }
 
 /// Makes every text below `value` known as a secret.
@@ -251,10 +312,20 @@ pub(super) fn learn_value(value: &Value, masker: &Masker) {
     match value {
         Value::String(text) => {
             masker.learn(&Secret::new(text.as_str()));
+            learn_password(text, masker);
         }
         Value::Array(items) => items.iter().for_each(|item| learn_value(item, masker)),
         Value::Object(members) => members.values().for_each(|member| learn_value(member, masker)),
         _ => {}
+    }
+}
+
+/// The password of a URL travels without it, as Basic authorisation.
+fn learn_password(text: &str, masker: &Masker) {
+    let password = super::values::is_url(text).then(|| url::Url::parse(text).ok()).flatten();
+    if let Some(password) = password.as_ref().and_then(url::Url::password) {
+        let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
+        masker.learn(&Secret::new(decoded.as_ref()));
     }
 }
 

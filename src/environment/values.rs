@@ -12,7 +12,7 @@ use crate::files::root::Root;
 use crate::mask::Masker;
 use crate::template::{self, Engine, Error, Read, Template, Tree};
 
-use super::load::learn_value;
+use super::load::{learn_secret, learn_value};
 use super::model::{Content, Declaration, Environment, Layer, Variable};
 
 /// What the embedded server tells about itself: `sandbox.url`, `sandbox.client_id`, `sandbox.client_secret`, `sandbox.code`.
@@ -114,7 +114,7 @@ impl<'e> Values<'e> {
         self.active.borrow_mut().pop();
         let evaluated = result?;
         if evaluated.secret {
-            learn_value(&evaluated.value, self.masker);
+            learn_secret(&evaluated.value, self.masker);
         }
         self.memo.borrow_mut().insert(key, evaluated.clone());
         Ok(Some(evaluated))
@@ -182,9 +182,9 @@ impl<'e> Values<'e> {
             || self.environment.stored_value(name).is_some_and(|stored| stored.secret)
     }
 
-    /// Makes the texts in `value` known as secrets.
+    /// Makes `value` known as a secret.
     pub fn protect(&self, value: &Value) {
-        learn_value(value, self.masker);
+        learn_secret(value, self.masker);
     }
 
     /// What a template of the environment that reads `reads` sees.
@@ -223,7 +223,8 @@ impl<'e> Values<'e> {
             if !self.memo.borrow().contains_key(variable.name.as_str()) && !self.may_be_url(variable) {
                 continue;
             }
-            if let Some(evaluated) = self.get(&variable.name)?
+            // What can't be evaluated names no origin; whoever reads it is told.
+            if let Ok(Some(evaluated)) = self.get(&variable.name)
                 && let Value::String(text) = &*evaluated.value
                 && is_url(text)
             {
@@ -253,14 +254,8 @@ impl<'e> Values<'e> {
         }
     }
 
-    /// The highest declaration that has a value. A declaration without one hides no lower layer.
     fn effective<'v>(&self, variable: &'v Variable) -> Option<&'v Declaration> {
-        variable.declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => self.process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        })
+        variable.effective(self.process)
     }
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
@@ -277,7 +272,11 @@ impl<'e> Values<'e> {
                     return Err(failed(finding, declaration));
                 }
                 let text = read_text(path).map_err(|error| {
+<<<<<<< HEAD
                     let message = format!("the file of the variable `{}` {error}", variable.name);
+=======
+                    let message = format!("can't read the file of the variable `{}`: it {error}", variable.name);
+>>>>>>> h-t2
                     failed(Diagnostic::error(message), declaration)
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -382,8 +381,14 @@ pub(super) fn is_plain_url(text: &str) -> bool {
     is_url(text) && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
 }
 
+<<<<<<< HEAD
 fn is_url(text: &str) -> bool {
+    let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    starts("http://") || starts("https://")
+=======
+pub(super) fn is_url(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
+>>>>>>> h-t2
 }
 
 /// An error at the place of a declaration.

@@ -12,6 +12,7 @@ mod validate;
 
 use std::collections::BTreeSet;
 
+use crate::auth::{Choice, Definition};
 use crate::collection::{Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
@@ -41,6 +42,17 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// The definition that `request` names, and whether it is the environment's; of equal names the environment's counts.
+    #[must_use]
+    pub fn definition(&self, unit: usize, request: &Request) -> Option<(&Definition, bool)> {
+        let Choice::Named { name, .. } = &request.auth else { return None };
+        let own = || self.units[unit].collection.auth.iter().find(|definition| definition.name == *name);
+        match self.environment.definition(name) {
+            Some(definition) => Some((definition, true)),
+            None => own().map(|definition| (definition, false)),
+        }
+    }
+
     /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.
     #[must_use]
     pub fn producer(&self, unit: usize, name: &str) -> Option<&Request> {
@@ -53,6 +65,17 @@ impl Plan {
             let all = self.units.iter().flat_map(|unit| &unit.collection.requests);
             all.into_iter().find(|request| request.stores.iter().any(|store| store.name == name))
         })
+    }
+
+    /// Whether a request before `request`, which stands in `unit`, may give it `name`.
+    #[must_use]
+    pub fn gives_before(&self, unit: usize, request: &Request, name: &str) -> bool {
+        let gives = |given: &Request| given.products().any(|capture| capture.name == name);
+        let planned = &self.units[unit];
+        let mut own = planned.collection.requests.iter().take_while(|own| !std::ptr::eq(*own, request));
+        let mut needed = planned.needs.iter().flat_map(|&need| &self.units[need].collection.requests);
+        let mut earlier = self.units.iter().take(unit).flat_map(|unit| &unit.collection.requests);
+        own.any(gives) || needed.any(gives) || earlier.any(|request| request.stores.iter().any(|store| store.name == name))
     }
 }
 

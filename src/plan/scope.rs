@@ -70,6 +70,8 @@ pub struct Scope<'r> {
     values: &'r Values<'r>,
     engine: &'r Engine,
     own: HashMap<&'r str, &'r Variable>,
+    /// What other collections of the run gave.
+    inherited: HashMap<String, Captured>,
     captures: RefCell<HashMap<String, Captured>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
@@ -84,6 +86,7 @@ impl<'r> Scope<'r> {
             values,
             engine,
             own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
+            inherited: HashMap::new(),
             captures: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
@@ -97,13 +100,18 @@ impl<'r> Scope<'r> {
         self.values
     }
 
+    /// Adds what another collection of the run gave. It is not handed on by [`Self::captures`].
+    pub fn inherit(&mut self, name: &str, captured: Captured) {
+        self.inherited.insert(name.to_owned(), captured);
+    }
+
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
     pub fn capture(&self, name: &str, captured: Captured) {
         self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
         self.captures.borrow_mut().insert(name.to_owned(), captured);
     }
 
-    /// What the requests captured and stored so far.
+    /// What the requests of this collection captured and stored so far.
     #[must_use]
     pub fn captures(&self) -> Vec<(String, Captured)> {
         self.captures.borrow().iter().map(|(name, captured)| (name.clone(), captured.clone())).collect()
@@ -130,7 +138,7 @@ impl<'r> Scope<'r> {
         if name == "iteration" {
             return Ok(Some(Found::plain(Value::from(1))));
         }
-        if let Some(captured) = self.captures.borrow().get(name) {
+        if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
             let Captured { value, secret, origin, given } = captured.clone();
             return Ok(Some(Found { value, secret, origin, given }));
         }
@@ -170,6 +178,7 @@ impl<'r> Scope<'r> {
     fn has_above(&self, name: &str) -> bool {
         name == "iteration"
             || self.captures.borrow().contains_key(name)
+            || self.inherited.contains_key(name)
             || self.values.has(name)
             || self.values.environment().stored_value(name).is_some()
     }
@@ -221,7 +230,7 @@ impl<'r> Scope<'r> {
         let Taint { secret, origin, given } = taint;
         let value = value?;
         let named = self.values.makes_secret(name);
-        if named {
+        if named || secret {
             self.values.protect(&value);
         }
         // What the collection itself says under such a name came from no answer.

@@ -1,8 +1,8 @@
 //! Every static mistake of every request together, before the first byte is sent.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use crate::auth::{Choice, Method};
+use crate::auth::{Choice, Definition, Method};
 use crate::collection::{Body, Request};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::{Content, Declaration, Unset, Values};
@@ -30,7 +30,7 @@ pub struct Rules {
 /// The findings, in the order of the files.
 pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules) -> Result<(), Vec<Diagnostic>> {
     let names = Names::new(plan, rules.open);
-    let mut findings = static_findings(plan, &names, rules);
+    let mut findings = static_findings(plan, &names, process, rules);
     if findings.is_empty() && rules.run {
         if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
             findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
@@ -43,18 +43,19 @@ pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker
 
 /// What is wrong with the readable parts of a plan whose files have mistakes. With `open` an unknown name is no finding.
 pub(super) fn findings_of(plan: &Plan, open: bool) -> Vec<Diagnostic> {
-    static_findings(plan, &Names::new(plan, open), Rules { no_save: false, open, run: false })
+    static_findings(plan, &Names::new(plan, open), &BTreeMap::new(), Rules { no_save: false, open, run: false })
 }
 
 /// What can be told without a single value.
-fn static_findings(plan: &Plan, names: &Names<'_>, rules: Rules) -> Vec<Diagnostic> {
+fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, String>, rules: Rules) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     names.environment(&mut findings);
     hosts(plan, &mut findings);
-    environment_circles(plan, &mut findings);
+    proxy(plan, &mut findings);
+    environment_circles(plan, process, &mut findings);
     for unit in 0..plan.units.len() {
         names.collection(unit, &mut findings);
-        collection_circles(plan, unit, &mut findings);
+        collection_circles(plan, unit, process, &mut findings);
         needs(plan, unit, &mut findings);
         let collection = &plan.units[unit].collection;
         for (index, request) in collection.requests.iter().enumerate() {
@@ -76,6 +77,15 @@ fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
             };
             findings.push(place.error(message).help(error.hint()));
         }
+    }
+}
+
+/// What can be seen of a proxy without asking it.
+fn proxy(plan: &Plan, findings: &mut Vec<Diagnostic>) {
+    if let Some((text, place)) = &plan.environment.proxy
+        && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+    {
+        findings.push(place.error("`proxy` must be an `http://` or `https://` URL"));
     }
 }
 
@@ -168,14 +178,14 @@ fn needs(plan: &Plan, unit: usize, findings: &mut Vec<Diagnostic>) {
 }
 
 /// Circles among the environment's variables.
-fn environment_circles(plan: &Plan, findings: &mut Vec<Diagnostic>) {
+fn environment_circles(plan: &Plan, process: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let variables = &plan.environment.variables;
     let tree = |name: &str| {
-        let declarations = &variables.iter().find(|variable| variable.name == name)?.declarations;
-        declarations.iter().rev().find_map(|declaration| match declaration {
-            Declaration { content: Content::Tree { tree, .. }, place: Some(place), .. } => Some((tree, place)),
+        let effective = variables.iter().find(|variable| variable.name == name)?.effective(process);
+        match effective {
+            Some(Declaration { content: Content::Tree { tree, .. }, place: Some(place), .. }) => Some((tree, place)),
             _ => None,
-        })
+        }
     };
     let reads = |name: &str| match tree(name) {
         Some((tree, _)) => {
@@ -183,37 +193,58 @@ fn environment_circles(plan: &Plan, findings: &mut Vec<Diagnostic>) {
         }
         None => Vec::new(),
     };
-    for chain in circles(variables.iter().map(|variable| variable.name.as_str()), &reads) {
-        if let Some((_, place)) = tree(chain[0]) {
-            findings.push(circle(place, &chain));
+    for knot in knots(variables.iter().map(|variable| variable.name.as_str()), &reads) {
+        if let Some((_, place)) = tree(knot.name()) {
+            findings.push(knot.finding(place));
         }
     }
 }
 
 /// Circles among a collection's variables; a name to which the environment gives a value is not evaluated here.
-fn collection_circles(plan: &Plan, unit: usize, findings: &mut Vec<Diagnostic>) {
+fn collection_circles(plan: &Plan, unit: usize, process: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let variables = &plan.units[unit].collection.variables;
-    let own = |name: &str| {
-        let hidden = plan.environment.variable(name).is_some();
-        variables.iter().find(|variable| variable.name == name && !hidden)
-    };
+    let own = |name: &str| variables.iter().find(|variable| variable.name == name && !hidden);
     let reads = |name: &str| match own(name).and_then(|variable| variable.value.as_ref()) {
         Some(tree) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
         None => Vec::new(),
     };
-    for chain in circles(variables.iter().map(|variable| variable.name.as_str()), &reads) {
-        if let Some(variable) = own(chain[0]) {
-            findings.push(circle(&variable.place, &chain));
+    for knot in knots(variables.iter().map(|variable| variable.name.as_str()), &reads) {
+        if let Some(variable) = own(knot.name()) {
+            findings.push(knot.finding(&variable.place));
         }
     }
 }
 
-fn circle(place: &Place, chain: &[&str]) -> Diagnostic {
-    place.error("variables refer to one another in a circle").label(chain.join(" → "))
+/// The longest chain of variables that refer to one another.
+const DEEPEST: usize = 64;
+
+/// What is wrong with how variables refer to one another.
+enum Knot<'n> {
+    /// A chain of names that comes back to its first.
+    Circle(Vec<&'n str>),
+    /// A chain that is longer than [`DEEPEST`] starts here.
+    TooDeep(&'n str),
 }
 
-/// Every circle of a graph, each once, as its chain of names with the first repeated at the end.
-fn circles<'n>(names: impl Iterator<Item = &'n str>, reads: &dyn Fn(&str) -> Vec<&'n str>) -> Vec<Vec<&'n str>> {
+impl<'n> Knot<'n> {
+    fn name(&self) -> &'n str {
+        match self {
+            Self::Circle(chain) => chain.first().copied().unwrap_or_default(),
+            Self::TooDeep(name) => name,
+        }
+    }
+
+    fn finding(&self, place: &Place) -> Diagnostic {
+        match self {
+            Self::Circle(chain) => place.error("variables refer to one another in a circle").label(chain.join(" → ")),
+            Self::TooDeep(_) => place.error(format!("variables refer to one another more than {DEEPEST} deep")),
+        }
+    }
+}
+
+/// Every circle of a graph, each once, and the first chain that is too deep.
+fn knots<'n>(names: impl Iterator<Item = &'n str>, reads: &dyn Fn(&str) -> Vec<&'n str>) -> Vec<Knot<'n>> {
+    let mut depth: HashMap<&str, usize> = HashMap::new();
     let mut done: HashSet<&str> = HashSet::new();
     let mut found = Vec::new();
     for name in names {
@@ -224,11 +255,17 @@ fn circles<'n>(names: impl Iterator<Item = &'n str>, reads: &dyn Fn(&str) -> Vec
         }
         while let Some((_, rest)) = path.last_mut() {
             let Some(next) = rest.pop() else {
-                path.pop();
+                let Some((name, _)) = path.pop() else { break };
+                let below = reads(name).iter().filter_map(|read| depth.get(read)).max().map_or(0, |depth| depth + 1);
+                depth.insert(name, below);
+                if below > DEEPEST {
+                    found.push(Knot::TooDeep(name));
+                    return found;
+                }
                 continue;
             };
             if let Some(from) = path.iter().position(|(name, _)| *name == next) {
-                found.push(path[from..].iter().map(|(name, _)| *name).chain([next]).collect());
+                found.push(Knot::Circle(path[from..].iter().map(|(name, _)| *name).chain([next]).collect()));
             } else if done.insert(next) {
                 path.push((next, reads(next)));
             }
@@ -246,26 +283,31 @@ fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Values<'p>, fi
             if !surely_runs(plan, names, &scope, (unit, index), request) {
                 continue;
             }
-            let own = sent_templates(request).into_iter().chain(request.when.iter());
-            let named = named_templates(plan, unit, request);
-            for read in own.chain(named).flat_map(Template::reads).filter(|read| !read.guarded) {
-                let Some(root) = read.path.first() else { continue };
-                if let Some(unset) = missing(plan, names, values, (unit, index), root)
-                    && told.insert(unset.name.clone())
-                {
-                    findings.push(plan.unset_finding(&read.place, &unset));
+            let own = sent_templates(request).into_iter().chain(request.when.iter()).map(|template| (template, false));
+            for (template, environment) in own.chain(named_templates(plan, unit, request)) {
+                for read in template.reads().iter().filter(|read| !read.guarded) {
+                    let Some(root) = read.path.first() else { continue };
+                    let unset = match environment {
+                        true => values.unset(root),
+                        false => missing(plan, names, values, (unit, index), (root, &mut Vec::new())),
+                    };
+                    if let Some(unset) = unset
+                        && told.insert(unset.name.clone())
+                    {
+                        findings.push(plan.unset_finding(&read.place, &unset));
+                    }
                 }
             }
         }
     }
 }
 
-/// The templates of the definition that a request names.
-fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<&'p Template> {
-    let Choice::Named { name, .. } = &request.auth else { return Vec::new() };
-    let all = plan.environment.auth.iter().chain(&plan.units[unit].collection.auth);
-    match all.into_iter().find(|definition| definition.name == *name).map(|definition| &definition.method) {
-        Some(Method::Scheme(scheme)) => scheme.templates(),
+/// The templates of the definition that a request names, and whether it is the environment's.
+fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<(&'p Template, bool)> {
+    match plan.definition(unit, request) {
+        Some((Definition { method: Method::Scheme(scheme), .. }, environment)) => {
+            scheme.templates().into_iter().map(|template| (template, environment)).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -279,7 +321,17 @@ fn surely_runs(plan: &Plan, names: &Names<'_>, scope: &Scope<'_>, at: (usize, us
 }
 
 /// The variable behind `root` that has no value and that nothing before the request gives.
-fn missing(plan: &Plan, names: &Names<'_>, values: &Values<'_>, at: (usize, usize), root: &str) -> Option<Unset> {
+fn missing<'n>(
+    plan: &'n Plan,
+    names: &Names<'_>,
+    values: &Values<'_>,
+    at: (usize, usize),
+    (root, seen): (&'n str, &mut Vec<&'n str>),
+) -> Option<Unset> {
+    if seen.contains(&root) {
+        return None;
+    }
+    seen.push(root);
     if names.produced_before(at.0, at.1, root) {
         return None;
     }
@@ -296,8 +348,7 @@ fn missing(plan: &Plan, names: &Names<'_>, values: &Values<'_>, at: (usize, usiz
                 .flat_map(Template::reads)
                 .filter(|read| !read.guarded)
                 .filter_map(|read| read.path.first())
-                .filter(|inner| *inner != root)
-                .find_map(|inner| missing(plan, names, values, at, inner)),
+                .find_map(|inner| missing(plan, names, values, at, (inner, seen))),
             None => values.unset(root).or_else(|| {
                 Some(Unset {
                     name: root.to_owned(),

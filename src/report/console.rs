@@ -192,7 +192,8 @@ impl<W: Write> Console<W> {
 
     fn summary(&mut self, summary: &Summary) {
         let Summary { passed, failed, errored, skipped, .. } = *summary;
-        let trouble = failed + errored + summary.skipped_for_want > 0 || summary.unsaved || summary.refused;
+        let trouble =
+            failed + errored + summary.skipped_for_want > 0 || summary.unsaved || summary.refused || summary.interrupted;
         if self.settings.verbosity == Verbosity::Quiet && !trouble {
             return;
         }
@@ -219,6 +220,9 @@ impl<W: Write> Console<W> {
         } else {
             self.page.text.push_str(" in ");
             push_duration(&mut self.page.text, summary.duration);
+        }
+        if summary.interrupted {
+            self.page.text.push_str(" (interrupted)");
         }
         self.page.text.push('\n');
     }

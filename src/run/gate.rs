@@ -117,6 +117,12 @@ impl<'r> Gate<'r> {
 }
 
 impl Pass {
+    /// Whether the request carries a secret at all.
+    #[must_use]
+    pub fn carries(&self) -> bool {
+        !self.carried.is_empty()
+    }
+
     /// Whether the request may go to `url`.
     ///
     /// # Errors

@@ -7,12 +7,10 @@ use url::Url;
 
 use crate::check::{self, Answer, Failure};
 use crate::collection::{Capture, Request, Source};
-use crate::diagnostic::Diagnostic;
-use crate::event::{Problem, ProblemKind};
+use crate::event::Problem;
 use crate::mask::{Masker, is_secret_name};
 use crate::plan::{Captured, Scope};
 use crate::secret::Secret;
-use crate::store::{Keep, StoreError};
 use crate::template::{Engine, Template, Tree, Values};
 use crate::trust::Origin;
 
@@ -33,10 +31,10 @@ pub(super) struct Harvest<'h> {
 }
 
 /// One value on its way into the scope.
-struct Taken<'h> {
-    capture: &'h Capture,
-    captured: Captured,
-    stored: bool,
+pub(super) struct Taken<'h> {
+    pub(super) capture: &'h Capture,
+    pub(super) captured: Captured,
+    pub(super) stored: bool,
 }
 
 impl Run<'_, '_> {
@@ -68,6 +66,9 @@ impl Run<'_, '_> {
         self.refuse_foreign(url, &mut taken, &mut harvest);
         self.save(&taken, &mut harvest);
         for Taken { capture, captured, stored } in taken {
+            if stored {
+                self.stored.insert(capture.name.clone(), captured.clone());
+            }
             scope.capture(&capture.name, captured);
             if stored { harvest.stored.push(&capture.name) } else { harvest.captured.push(&capture.name) }
         }
@@ -102,87 +103,6 @@ impl Run<'_, '_> {
         };
         let named = || is_secret_name(&capture.name) || self.values.makes_secret(&capture.name);
         capture.secret.unwrap_or_else(named) || self.masker.finds(text.as_bytes())
-    }
-
-    /// A secret from an origin that is not allowed is not stored: a later run would send it elsewhere.
-    fn refuse_foreign(&mut self, url: &Url, taken: &mut Vec<Taken<'_>>, harvest: &mut Harvest<'_>) {
-        if self.policy.no_save || !taken.iter().any(|taken| taken.stored && taken.captured.secret) {
-            return;
-        }
-        if self.gate.may_store_from(url).unwrap_or(false) {
-            return;
-        }
-        let origin = Origin::of(url).map(|origin| origin.to_string()).unwrap_or_default();
-        let line = Origin::of(url).map(|origin| crate::trust::Allowed::line_to_add(&origin)).unwrap_or_default();
-        taken.retain(|taken| {
-            let foreign = taken.stored && taken.captured.secret;
-            if foreign {
-                let name = &taken.capture.name;
-                let diagnostic = taken
-                    .capture
-                    .place
-                    .error(format!("the secret `{name}` was not stored: it came from `{origin}`, which is not allowed"))
-                    .help(format!("if it belongs there, add this to the environment: {line}"))
-                    .refusal();
-                harvest.problems.push(Problem { kind: ProblemKind::Policy, diagnostic });
-            }
-            !foreign
-        });
-    }
-
-    /// Saves what was stored, all in one go, before anything else happens with it.
-    fn save(&mut self, taken: &[Taken<'_>], harvest: &mut Harvest<'_>) {
-        let kept: Vec<Keep<'_>> = taken
-            .iter()
-            .filter(|taken| taken.stored)
-            .map(|taken| Keep { name: &taken.capture.name, value: &taken.captured.value, secret: taken.captured.secret })
-            .collect();
-        let Some(first) = taken.iter().find(|taken| taken.stored) else { return };
-        if self.policy.no_save {
-            if let Some(keep) = kept.iter().find(|keep| keep.name.ends_with("refresh_token")) {
-                let name = keep.name;
-                let notice = first
-                    .capture
-                    .place
-                    .warning(format!("`{name}` is not saved because of `--no-save`"))
-                    .help("a refresh token that can be used once is lost with this run");
-                self.notice(&notice);
-            }
-            return;
-        }
-        let Some(store) = self.store else { return };
-        let result = self.make_ignored(store).and_then(|()| store.keep(&kept));
-        match result {
-            Ok(()) => harvest.saved = true,
-            Err(error) => {
-                let mut diagnostic = first.capture.place.error(error.to_string());
-                let kind = match error {
-                    StoreError::Exposed { tracked, .. } => {
-                        diagnostic = diagnostic.refusal().help(if tracked {
-                            format!("take it out of the index: git rm --cached {}", store.shown())
-                        } else {
-                            "add this line to the .gitignore beside it: *.local.*".to_owned()
-                        });
-                        ProblemKind::Policy
-                    }
-                    StoreError::Locked { .. } | StoreError::Failed { .. } => ProblemKind::Save,
-                };
-                let diagnostic = diagnostic.help("`--no-save` keeps the values of a run in memory only");
-                self.unsaved = true;
-                harvest.problems.push(Problem { kind, diagnostic });
-            }
-        }
-    }
-
-    /// Makes `.gitignore` beside the environment, once a run, and says so.
-    fn make_ignored(&mut self, store: &crate::store::Store) -> Result<(), StoreError> {
-        if std::mem::replace(&mut self.ignored, true) {
-            return Ok(());
-        }
-        if let Some(shown) = store.ensure_ignored()? {
-            self.notice(&Diagnostic::note(format!("made `{}`, so that git leaves local files alone", shown.display())));
-        }
-        Ok(())
     }
 }
 

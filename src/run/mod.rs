@@ -10,6 +10,7 @@ mod gate;
 mod harvest;
 mod render;
 mod response;
+mod save;
 mod step;
 
 use std::collections::HashMap;
@@ -57,10 +58,14 @@ pub struct Run<'r, 'o> {
     pub reporter: &'o mut dyn Reporter,
     /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
     pub summary: Summary,
-    /// Whether `.gitignore` was looked for already.
-    ignored: bool,
+    /// The request that was sent and whose answer has not come.
+    pub under_way: Option<String>,
+    /// Whether the place for stored values was looked at.
+    prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
+    /// What was stored so far: every later collection of the run sees it.
+    stored: HashMap<String, Captured>,
 }
 
 /// What a finished collection leaves to those that need it.
@@ -91,8 +96,10 @@ impl<'r, 'o> Run<'r, 'o> {
             policy: Policy::default(),
             reporter,
             summary: Summary::default(),
-            ignored: false,
+            prepared: false,
+            under_way: None,
             unsaved: false,
+            stored: HashMap::new(),
         }
     }
 
@@ -112,11 +119,10 @@ impl<'r, 'o> Run<'r, 'o> {
         let plan = self.plan;
         let planned = &plan.units[unit];
         self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
-        let scope = Scope::new(self.values, &plan.engine, &planned.collection);
-        for &need in &planned.needs {
-            for (name, captured) in &finished[need].captures {
-                scope.capture(name, captured.clone());
-            }
+        let mut scope = Scope::new(self.values, &plan.engine, &planned.collection);
+        let needed = planned.needs.iter().flat_map(|&need| &finished[need].captures);
+        for (name, captured) in self.stored.iter().chain(needed) {
+            scope.inherit(name, captured.clone());
         }
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);
         let mut failed = failed_need.is_some();

@@ -47,14 +47,8 @@ impl<'a> Renderer<'a, '_> {
         &self.plan.engine
     }
 
-    /// The definition that the request names; of equal names the environment's counts.
     fn definition(&self, request: &Request) -> Option<(&'a Definition, bool)> {
-        let Choice::Named { name, .. } = &request.auth else { return None };
-        let own = || self.plan.units[self.unit].collection.auth.iter().find(|definition| definition.name == *name);
-        match self.plan.environment.definition(name) {
-            Some(definition) => Some((definition, true)),
-            None => own().map(|definition| (definition, false)),
-        }
+        self.plan.definition(self.unit, request)
     }
 
     /// Every template that sending the request renders, and whether the environment's own scope renders it.
@@ -69,13 +63,18 @@ impl<'a> Renderer<'a, '_> {
     /// The secrets that the request carries, by the names that its templates read. `based`: its url needed the base.
     fn carried(&self, request: &'a Request, based: bool) -> Result<Vec<Carried>, Error> {
         let mut carried: Vec<Carried> = Vec::new();
+        // The same name is another variable in the environment's own scope.
+        let mut seen: Vec<(&str, bool)> = Vec::new();
         let base = request.base_url.iter().filter(|_| based).map(|template| (template, false));
-        for (template, environment) in self.templates(request).into_iter().chain(base) {
+        // Whether a request is sent at all tells something about what its `when` reads.
+        let when = request.when.iter().map(|template| (template, false));
+        for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
             for read in template.reads().iter().filter(|read| !read.presence_only) {
                 let Some(name) = read.path.first() else { continue };
-                if carried.iter().any(|known| known.name == *name) {
+                if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
+                seen.push((name, environment));
                 if environment {
                     let values = self.scope.environment();
                     if values.get(name)?.is_some_and(|found| found.secret) {
@@ -87,6 +86,11 @@ impl<'a> Renderer<'a, '_> {
                     carried.push(Carried { name: name.clone(), value, origin, given });
                 }
             }
+        }
+        if let Some((Definition { name, method: AuthMethod::Scheme(scheme), .. }, true)) = self.definition(request)
+            && scheme.literal_credential().is_some()
+        {
+            carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
         }
         Ok(carried)
     }
@@ -278,11 +282,11 @@ fn fit_for_header(name: &str, value: String, template: &Template) -> Result<Stri
     })
 }
 
-/// An error of `http` at a place.
-pub(super) fn at(place: &Place, error: &http::Error) -> Error {
-    let mut finding: Diagnostic = place.error(error.to_string());
-    if let Some(hint) = error.hint() {
-        finding = finding.help(hint);
+/// What an error of `http` tells, at a place.
+pub(super) fn at(place: &Place, error: &http::Error) -> Diagnostic {
+    let finding = place.error(error.to_string());
+    match error.hint() {
+        Some(hint) => finding.help(hint),
+        None => finding,
     }
-    finding.into()
 }

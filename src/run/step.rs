@@ -4,17 +4,18 @@ use std::time::Instant;
 
 use crate::check::{self, Answer, Failure};
 use crate::collection::Request;
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Place};
 use crate::event::{Outcome, Preview, Problem, ProblemKind, Skipped, Step};
 use crate::http::{self, Exchange};
 use crate::mask::Masker;
 use crate::plan::{Scope, all_templates};
-use crate::template::{self, Template, Tree};
+use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin};
 
 use super::Run;
+use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
-use super::render::{Rendered, Renderer};
+use super::render::{self, Rendered, Renderer};
 use super::response::AnswerScope;
 
 impl Run<'_, '_> {
@@ -42,6 +43,9 @@ impl Run<'_, '_> {
             Err(outcome) => return self.finish(blank(outcome)),
         };
         if self.policy.dry_run {
+            if let Err(problem) = self.admit(&mut rendered, request) {
+                return self.finish(blank(Outcome::Errored(Box::new(problem))));
+            }
             let preview = preview(&rendered);
             return self.finish(Step { preview: Some(&preview), ..blank(Outcome::Passed) });
         }
@@ -51,8 +55,14 @@ impl Run<'_, '_> {
         let named = renderer.templates(request).into_iter().map(|(template, _)| template);
         let reads = named.chain(all_templates(request)).flat_map(Template::reads);
         scope.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
+        if let Err(problem) = self.prepare_store(request) {
+            return self.finish(blank(Outcome::Errored(Box::new(problem))));
+        }
         let body = rendered.request.body.clone();
-        match self.send(rendered, request).await {
+        self.under_way = Some(request.full_name());
+        let sent = self.send(rendered, request).await;
+        self.under_way = None;
+        match sent {
             Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
             Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
         }
@@ -65,11 +75,18 @@ impl Run<'_, '_> {
             return Err(Outcome::Skipped(Skipped::UnsavedValue));
         }
         if let Some(when) = &request.when {
+            if let Some(name) = self.open_in_dry_run(request, when, renderer) {
+                return Err(Outcome::Skipped(Skipped::DryRun { name }));
+            }
             match self.plan.engine.holds(when, scope) {
                 Ok(true) => {}
                 Ok(false) => return Err(Outcome::Skipped(Skipped::Condition)),
                 Err(template::Error::Undefined { path, place }) => {
                     let name = path.split(['.', '[']).next().unwrap_or_default();
+                    if scope.has(name) {
+                        let error = template::Error::Undefined { path, place };
+                        return Err(Outcome::Errored(Box::new(build_problem(error, request))));
+                    }
                     return Err(self.missing(name, renderer.unit, &place));
                 }
                 Err(error) => return Err(Outcome::Errored(Box::new(build_problem(error, request)))),
@@ -87,8 +104,19 @@ impl Run<'_, '_> {
         Ok(())
     }
 
+    /// In a dry run: the name that a condition reads and that an earlier request would have given, so that nothing can be said.
+    fn open_in_dry_run(&self, request: &Request, when: &Template, renderer: &Renderer<'_, '_>) -> Option<String> {
+        if !self.policy.dry_run {
+            return None;
+        }
+        let mut names = when.reads().iter().filter_map(|read| read.path.first());
+        let open =
+            |name: &&String| renderer.scope.missing(name).is_some() && self.plan.gives_before(renderer.unit, request, name);
+        names.find(open).cloned()
+    }
+
     /// What becomes of a request that reads a value that is not there.
-    fn missing(&self, name: &str, unit: usize, place: &crate::diagnostic::Place) -> Outcome {
+    fn missing(&self, name: &str, unit: usize, place: &Place) -> Outcome {
         match self.plan.producer(unit, name) {
             Some(_) if self.policy.dry_run => Outcome::Skipped(Skipped::DryRun { name: name.to_owned() }),
             Some(producer) => Outcome::Skipped(Skipped::MissingValue { name: name.to_owned(), producer: producer.full_name() }),
@@ -103,9 +131,25 @@ impl Run<'_, '_> {
     }
 
     /// Asks the gate, then sends.
-    async fn send(&self, rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
-        let Rendered { request: sent, carried, .. } = rendered;
+    async fn send(&self, mut rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
         let place = request.url.place();
+        let pass = self.admit(&mut rendered, request)?;
+        self.client.send(rendered.request, &|url| pass.check(url)).await.map_err(|error| {
+            let kind = match error.class() {
+                http::Class::Request => ProblemKind::Build,
+                http::Class::Transport => ProblemKind::Transport,
+                http::Class::Policy => ProblemKind::Policy,
+            };
+            Problem { kind, diagnostic: render::at(place, &error) }
+        })
+    }
+
+    /// Asks the gate whether what the request carries may go where it goes.
+    fn admit(&self, rendered: &mut Rendered, request: &Request) -> Result<Pass, Problem> {
+        let carried = std::mem::take(&mut rendered.carried);
+        let sent = &rendered.request;
+        let place = request.url.place();
+        let refused = |diagnostic: Diagnostic| Problem { kind: ProblemKind::Policy, diagnostic: diagnostic.refusal() };
         let build = |error: template::Error| build_problem(error, request);
         let origin = Origin::of(&sent.url);
         let returning = Masker::new();
@@ -119,25 +163,27 @@ impl Run<'_, '_> {
             parts.push(bytes);
         }
         if pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts, &returning).map_err(build)? {
-            let finding = place.error("the request holds a known secret, and its host is not allowed to get one").refusal();
-            let finding = match origin {
+            let finding = place.error("the request holds a known secret, and its host is not allowed to get one");
+            return Err(refused(match origin {
                 Some(origin) => finding.help(format!("add this to the environment: {}", Allowed::line_to_add(&origin))),
                 None => finding,
-            };
-            return Err(Problem { kind: ProblemKind::Policy, diagnostic: finding });
+            }));
         }
-        self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
-            let mut diagnostic = place.error(error.to_string());
-            if let Some(hint) = error.hint() {
-                diagnostic = diagnostic.help(hint);
-            }
-            let kind = match error.class() {
-                http::Class::Request => ProblemKind::Build,
-                http::Class::Transport => ProblemKind::Transport,
-                http::Class::Policy => ProblemKind::Policy,
-            };
-            Problem { kind, diagnostic }
-        })
+        pass.check(&sent.url).map_err(|refusal| {
+            let finding = place.error(refusal.to_string());
+            refused(match refusal.hint() {
+                Some(hint) => finding.help(hint),
+                None => finding,
+            })
+        })?;
+        // A front that serves many hosts passes a request on by this header, not by the address.
+        let host = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
+        if let Some(host) = host.filter(|host| pass.carries() && !host.eq_ignore_ascii_case(sent.url.authority())) {
+            let finding =
+                place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
+            return Err(refused(finding.help("take the header out, or put that host into the url")));
+        }
+        Ok(pass)
     }
 
     /// Takes values from the answer, saves what is stored, then looks at what must hold.

@@ -20,6 +20,9 @@ use crate::yaml::{self, Privacy};
 /// How long a save waits for another process's save. A save takes milliseconds.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
 
+/// The section of the local file that runner keeps.
+const STORED: &str = "stored";
+
 /// What keeps secrets and lock files out of git.
 const IGNORED: &str = "*.local.*\n.*.lock\n";
 
@@ -104,14 +107,26 @@ impl Store {
         &self.shown
     }
 
-    /// Makes the `.gitignore` beside the environment when there is none. Gives its path when it was made.
+    /// Looks whether a save can work: makes the `.gitignore` beside the environment when there is none and gives its name then, asks
+    /// git's files, takes the lock once, reads the file, and makes a file in its folder.
     ///
     /// # Errors
-    /// The file can't be made.
-    pub fn ensure_ignored(&self) -> Result<Option<PathBuf>, StoreError> {
+    /// See [`StoreError`].
+    pub fn prepare(&self) -> Result<Option<String>, StoreError> {
+        let made = self.ensure_ignored()?;
+        self.refuse_exposed()?;
+        let _lock = self.lock()?;
+        let probe = Change { path: vec![STORED.to_owned(), "probe".to_owned()], value: Some(Value::Bool(true)), tag: None };
+        edit::apply(&self.read()?, &[probe]).map_err(|error| self.failed(&error))?;
+        // Gone as soon as it is made; its name is one that git ignores.
+        tempfile::Builder::new().prefix(".probe.local.").tempfile_in(self.folder()).map_err(|error| self.failed(&error))?;
+        Ok(made)
+    }
+
+    fn ensure_ignored(&self) -> Result<Option<String>, StoreError> {
         let path = self.local.with_file_name(".gitignore");
         match write::create_new(&path, IGNORED) {
-            Ok(()) => Ok(Some(path)),
+            Ok(()) => Ok(Some(Path::new(&self.shown).with_file_name(".gitignore").display().to_string())),
             Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
             Err(error) => Err(self.failed(&error)),
         }
@@ -122,22 +137,18 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
-        match git::standing(&self.local) {
-            Standing::Outside | Standing::Ignored => {}
-            Standing::Unclear(reason) => return Err(self.failed(&format!("can't tell whether git tracks it: {reason}"))),
-            Standing::Tracked => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
-            Standing::NotIgnored => return Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
-        }
-        let _lock = Lock::acquire(&self.lock, LOCK_WAIT).map_err(|error| match error {
-            LockError::Held(holder) => StoreError::Locked { holder },
-            LockError::Io(error) => self.failed(&error),
-        })?;
+        self.refuse_exposed()?;
+        let _lock = self.lock()?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.
+<<<<<<< HEAD
+        let old = self.read()?;
+=======
         let old = match read_local(&self.local) {
             Ok(local) => local.text,
             Err(ReadError::NotFound) => String::new(),
-            Err(error) => return Err(self.failed(&error)),
+            Err(error) => return Err(self.failed(&format!("it {error}"))),
         };
+>>>>>>> h-t2
         let changes: Vec<Change> = values.iter().map(change).collect();
         let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
         write::replace_checked(&self.local, new.as_bytes(), |written| {
@@ -147,13 +158,36 @@ impl Store {
         .map_err(|error| self.failed(&error))
     }
 
+    /// Refuses a file that git tracks or would take.
+    fn refuse_exposed(&self) -> Result<(), StoreError> {
+        match git::standing(&self.local) {
+            Standing::Outside | Standing::Ignored => Ok(()),
+            Standing::Unclear(reason) => Err(self.failed(&format!("can't tell whether git tracks it: {reason}"))),
+            Standing::Tracked => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
+            Standing::NotIgnored => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
+        }
+    }
+
+    fn lock(&self) -> Result<Lock, StoreError> {
+        Lock::acquire(&self.lock, LOCK_WAIT).map_err(|error| match error {
+            LockError::Held(holder) => StoreError::Locked { holder },
+            LockError::Io(error) => self.failed(&error),
+        })
+    }
+
+    fn read(&self) -> Result<String, StoreError> {
+        match read_local(&self.local) {
+            Ok(local) => Ok(local.text),
+            Err(ReadError::NotFound) => Ok(String::new()),
+            Err(error) => Err(self.failed(&format!("it {error}"))),
+        }
+    }
+
     fn failed(&self, reason: &dyn std::fmt::Display) -> StoreError {
         StoreError::Failed { shown: self.shown.clone(), reason: reason.to_string() }
     }
 
-    /// The folder of the local file.
-    #[must_use]
-    pub fn folder(&self) -> &Path {
+    fn folder(&self) -> &Path {
         self.local.parent().unwrap_or(Path::new("."))
     }
 }
@@ -166,5 +200,5 @@ fn change(keep: &Keep<'_>) -> Change {
         (false, true) => Some("!plain"),
         _ => None,
     };
-    Change { path: vec!["stored".to_owned(), keep.name.to_owned()], value: Some(keep.value.clone()), tag }
+    Change { path: vec![STORED.to_owned(), keep.name.to_owned()], value: Some(keep.value.clone()), tag }
 }

@@ -38,8 +38,7 @@ fn hold(path: &str, table: &[(&str, bool)]) {
     assert_eq!(ran.stderr, "");
     for (number, (assert, holds)) in table.iter().enumerate() {
         let mark = if *holds { "✓" } else { "✗" };
-        let line =
-            ran.stdout.lines().find(|line| line.ends_with(&format!(" [duration]")) && line.contains(&format!(" N{number} ")));
+        let line = ran.stdout.lines().find(|line| line.ends_with(" [duration]") && line.contains(&format!(" N{number} ")));
         assert!(line.is_some_and(|line| line.starts_with(mark)), "{assert}: {line:?}\n{}", ran.stdout);
     }
 }

@@ -68,6 +68,12 @@ impl Runner {
         }
     }
 
+    /// The same project and home as `other`: for two runs at once. Files that were written stay.
+    pub(crate) fn beside(mut self, other: &Self) -> Self {
+        self.folders = other.folders.clone();
+        self
+    }
+
     /// Writes a file into the project folder, with the folders above it; a `.local.` file for this user only. See [`unindented`].
     pub(crate) fn file(self, path: &str, text: impl AsRef<str>) -> Self {
         let path = self.path(path);
@@ -247,9 +253,9 @@ impl Running {
         ran
     }
 
-    /// Waits for the end.
+    /// Waits for the end and compares nothing.
     #[track_caller]
-    fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> Ran {
         self.wait_until("its end", |running| {
             let ended = |child: &mut Child| child.try_wait().expect("a child can be waited for").is_some();
             // A process that the program left behind may keep the pipes open; that is a mistake too.
