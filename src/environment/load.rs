@@ -128,12 +128,7 @@ impl Loader<'_> {
         if self.chain.len() >= DEEPEST {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
-<<<<<<< HEAD
         let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
-=======
-        let text = read_text(path)
-            .map_err(|error| vec![at(Diagnostic::error(format!("can't read the environment `{name}`: it {error}")))])?;
->>>>>>> h-t2
         let document = yaml::read(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
@@ -168,11 +163,7 @@ impl Loader<'_> {
             Ok(local) => local,
             Err(ReadError::NotFound) => return Ok(()),
             Err(error) => {
-<<<<<<< HEAD
                 let finding = Diagnostic::error(format!("the local file `{name}` {error}"));
-=======
-                let finding = Diagnostic::error(format!("can't read the local file `{name}`: it {error}"));
->>>>>>> h-t2
                 return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };
@@ -282,18 +273,13 @@ fn learn_literals(declaration: &Declaration, masker: &Masker) -> Learnt {
         return learnt;
     }
     for value in tree.templates().filter_map(|template| template.literal()) {
-<<<<<<< HEAD
-        if let Value::String(text) = value
-            && (*secret == Some(true) || !super::values::is_plain_url(text))
-            && masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort
-        {
+        let text = match value {
+            Value::String(text) if *secret == Some(true) || !super::values::is_plain_url(text) => text.clone(),
+            Value::Number(number) if *secret == Some(true) => number.to_string(),
+            _ => continue,
+        };
+        if learn_text(&text, masker) == Learnt::TooShort {
             learnt = Learnt::TooShort;
-=======
-        match value {
-            _ if *secret == Some(true) => learn_secret(value, masker),
-            Value::String(text) if super::values::is_plain_url(text) => {}
-            _ => learn_value(value, masker),
->>>>>>> h-t2
         }
     }
     learnt
@@ -311,8 +297,7 @@ pub(super) fn learn_secret(value: &Value, masker: &Masker) {
 pub(super) fn learn_value(value: &Value, masker: &Masker) {
     match value {
         Value::String(text) => {
-            masker.learn(&Secret::new(text.as_str()));
-            learn_password(text, masker);
+            learn_text(text, masker);
         }
         Value::Array(items) => items.iter().for_each(|item| learn_value(item, masker)),
         Value::Object(members) => members.values().for_each(|member| learn_value(member, masker)),
@@ -320,13 +305,12 @@ pub(super) fn learn_value(value: &Value, masker: &Masker) {
     }
 }
 
-/// The password of a URL travels without it, as Basic authorisation.
-fn learn_password(text: &str, masker: &Masker) {
-    let password = super::values::is_url(text).then(|| url::Url::parse(text).ok()).flatten();
-    if let Some(password) = password.as_ref().and_then(url::Url::password) {
-        let decoded = percent_encoding::percent_decode_str(password).decode_utf8_lossy();
-        masker.learn(&Secret::new(decoded.as_ref()));
+/// Makes a text known; of a URL the password too, which travels without it, as Basic authorisation.
+fn learn_text(text: &str, masker: &Masker) -> Learnt {
+    if let Some(password) = super::values::is_url(text).then(|| password_of(text)).flatten() {
+        masker.learn(&Secret::new(percent_encoding::percent_decode_str(password).decode_utf8_lossy().as_ref()));
     }
+    masker.learn(&Secret::new(text))
 }
 
 /// Makes the secret members of managed tokens known.

@@ -272,11 +272,7 @@ impl<'e> Values<'e> {
                     return Err(failed(finding, declaration));
                 }
                 let text = read_text(path).map_err(|error| {
-<<<<<<< HEAD
                     let message = format!("the file of the variable `{}` {error}", variable.name);
-=======
-                    let message = format!("can't read the file of the variable `{}`: it {error}", variable.name);
->>>>>>> h-t2
                     failed(Diagnostic::error(message), declaration)
                 })?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
@@ -381,14 +377,9 @@ pub(super) fn is_plain_url(text: &str) -> bool {
     is_url(text) && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
 }
 
-<<<<<<< HEAD
-fn is_url(text: &str) -> bool {
+pub(super) fn is_url(text: &str) -> bool {
     let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts("http://") || starts("https://")
-=======
-pub(super) fn is_url(text: &str) -> bool {
-    text.starts_with("http://") || text.starts_with("https://")
->>>>>>> h-t2
 }
 
 /// An error at the place of a declaration.

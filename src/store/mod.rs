@@ -140,15 +140,7 @@ impl Store {
         self.refuse_exposed()?;
         let _lock = self.lock()?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.
-<<<<<<< HEAD
         let old = self.read()?;
-=======
-        let old = match read_local(&self.local) {
-            Ok(local) => local.text,
-            Err(ReadError::NotFound) => String::new(),
-            Err(error) => return Err(self.failed(&format!("it {error}"))),
-        };
->>>>>>> h-t2
         let changes: Vec<Change> = values.iter().map(change).collect();
         let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
         write::replace_checked(&self.local, new.as_bytes(), |written| {

@@ -190,7 +190,7 @@ fn what_can_not_be_extended_is_told() {
         ("dev.yaml", 2, "error: environments extend one another in a circle"),
         ("none.yaml", 2, "error: can't read the environment `environments/none.yaml`: it does not exist"),
         (&outside, 6, &format!("error: `extends: {outside}` leads out of the project")),
-        ("[1]", 2, "error: `extends` must be text, not a number"),
+        ("{a: b}", 2, "error: `extends` must be text, not a map"),
     ] {
         let ran = project(
             &server,

@@ -8,18 +8,15 @@
 )]
 
 mod architecture;
-mod bad_input;
-mod cli;
-mod environment;
-mod masking;
-mod store;
-mod readme;
-mod secrets;
 mod assertion;
 mod capture;
 mod examples;
 mod flow;
 mod interrupt;
+mod cli;
+mod environment;
+mod masking;
+mod readme;
 mod request;
 mod sandbox;
 mod support;
