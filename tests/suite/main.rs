@@ -9,16 +9,19 @@
 
 mod architecture;
 mod assertion;
+mod bad_input;
 mod capture;
+mod cli;
+mod environment;
 mod examples;
 mod flow;
 mod interrupt;
-mod cli;
-mod environment;
 mod masking;
 mod readme;
 mod request;
 mod sandbox;
+mod secrets;
+mod store;
 mod support;
 mod template;
 mod tools;
