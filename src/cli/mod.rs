@@ -57,8 +57,8 @@ fn usage(world: &mut World, error: &clap::Error) -> Exit {
 struct Diagnostics {
     out: MaskedWriter<Stream>,
     style: Style,
-    /// Whether something was told already; an empty line goes between two findings.
-    told: bool,
+    /// How many lines the last finding had; an empty line stands around one of several.
+    lines: usize,
     /// Whether a CI system reads along and would take some lines as commands.
     ci: bool,
 }
@@ -69,7 +69,7 @@ impl Diagnostics {
         let colour = world.colour(&world.stderr, choice);
         let stderr = take_stream(&mut world.stderr);
         let style = Style::new(colour).with_columns(stderr.width);
-        Self { out: masker.writer(stderr), style, told: false, ci: is_ci(world) }
+        Self { out: masker.writer(stderr), style, lines: 0, ci: is_ci(world) }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
@@ -77,8 +77,10 @@ impl Diagnostics {
         if findings.is_empty() {
             return;
         }
-        let between = if std::mem::replace(&mut self.told, true) { "\n" } else { "" };
-        let mut text = format!("{between}{}", render_all(findings, self.style));
+        let text = render_all(findings, self.style);
+        let before = std::mem::replace(&mut self.lines, text.lines().count());
+        let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
+        let mut text = format!("{between}{text}");
         if self.ci {
             crate::report::defuse(&mut text);
         }

@@ -169,7 +169,7 @@ fn slips(text: &str) -> impl Iterator<Item = Vec<u8>> {
 #[test]
 fn no_slip_in_a_local_file_shows_a_piece_of_a_secret() {
     let folder = project();
-    for local in slips(LOCAL).step_by(2) {
+    for local in slips(LOCAL).step_by(3) {
         let said = said(folder.path(), &local);
         assert_eq!(piece(&said), None, "{}\n{said}", String::from_utf8_lossy(&local));
     }
@@ -180,8 +180,8 @@ fn a_slip_in_a_collection_is_told_at_its_place_or_changes_what_is_meant() {
     const COLLECTION: &str = include_str!("../../collections/oauth2.yaml");
     let folder = project();
     let mut told = 0;
-    // One in five: what stands here is about places; each kind of slip has its own table in `yaml`.
-    for text in slips(COLLECTION).step_by(5) {
+    // One in nine: what stands here is about places; each kind of slip has its own table in `yaml`.
+    for text in slips(COLLECTION).step_by(9) {
         fs::write(folder.path().join("a.yaml"), &text).expect("the collection");
         let said = said(folder.path(), b"");
         let lines = String::from_utf8_lossy(&text).lines().count();
@@ -193,7 +193,7 @@ fn a_slip_in_a_collection_is_told_at_its_place_or_changes_what_is_meant() {
         }
         told += usize::from(said.contains("a.yaml:"));
     }
-    assert!(told > 100, "hardly any slip was told: {told}");
+    assert!(told > 50, "hardly any slip was told: {told}");
 }
 
 #[test]
