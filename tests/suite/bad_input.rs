@@ -200,7 +200,7 @@ fn a_slip_in_a_collection_is_told_at_its_place_or_changes_what_is_meant() {
 fn a_file_that_may_not_be_read_is_told() {
     let runner = Runner::new().file("a.yaml", "requests: []").arg("a.yaml");
     let path = runner.path("a.yaml");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).expect("a file of one's own");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("a file of one's own");
     if fs::File::open(&path).is_ok() {
         return; // nothing keeps the superuser out
     }
