@@ -192,7 +192,7 @@ impl<'p> Names<'p> {
             if root == "sandbox" {
                 findings.extend(sandbox_member(environment, read));
             } else if !known.contains(&root) && !self.plan.uncertain.contains(root) {
-                if read.place.file.is_hidden() {
+                if !read.place.shows() {
                     // What stands between the braces may be a piece of a secret.
                     let finding = read.place.error("this value reads a variable that is not defined");
                     findings.push(
@@ -248,7 +248,7 @@ fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> 
     if SANDBOX.contains(&member.as_str()) {
         return None;
     }
-    if read.place.file.is_hidden() {
+    if !read.place.shows() {
         return Some(read.place.error("the sandbox has no such member").help(format!("it has: {}", SANDBOX.join(", "))));
     }
     let finding = read.place.error(format!("the sandbox has no `{member}`"));

@@ -81,7 +81,11 @@ fn without_repeats(findings: &mut Vec<Diagnostic>) {
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
     for (host, place) in &plan.environment.hosts {
         if let Err(error) = host.parse::<HostRule>() {
-            findings.push(place.error(format!("`{host}` is no entry for `hosts`: {error}")).help(error.hint()));
+            let message = match place.shows() {
+                true => format!("`{host}` is no entry for `hosts`: {error}"),
+                false => "this is no entry for `hosts`".to_owned(),
+            };
+            findings.push(place.error(message).help(error.hint()));
         }
     }
 }
