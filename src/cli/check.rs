@@ -8,14 +8,12 @@ use crate::world::World;
 
 use super::args::CheckArgs;
 use super::setup::{Wishes, plan};
-use super::{Diagnostics, Exit, colours};
+use super::{Diagnostics, Exit};
 
 /// Checks collections.
 pub(super) fn run(mut world: World, args: &CheckArgs) -> Exit {
     let masker = Masker::new();
-    let (_, paint) = colours(&world, args.plan.color.into());
-    let stderr = std::mem::replace(&mut world.stderr, crate::world::Stream::new(Box::new(std::io::sink()), false, None));
-    let mut diagnostics = Diagnostics::new(stderr, paint, &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
     let wishes = Wishes { open: true, ..Wishes::default() };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,

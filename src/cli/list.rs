@@ -10,20 +10,19 @@ use crate::world::World;
 
 use super::args::CheckArgs;
 use super::setup::{Wishes, plan};
-use super::{Diagnostics, Exit, colours};
+use super::{Diagnostics, Exit};
 
 /// Lists the requests of collections.
 pub(super) fn run(mut world: World, args: &CheckArgs) -> Exit {
     let masker = Masker::new();
-    let (paint_out, paint_err) = colours(&world, args.plan.color.into());
-    let stderr = std::mem::replace(&mut world.stderr, crate::world::Stream::new(Box::new(std::io::sink()), false, None));
-    let mut diagnostics = Diagnostics::new(stderr, paint_err, &masker);
+    let paint = world.colour(&world.stdout, args.plan.color.into());
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
     let wishes = Wishes { open: true, ..Wishes::default() };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let style = Style::new(paint_out);
+    let style = Style::new(paint);
     let text = (0..plan.units.len()).map(|unit| collection(&plan, unit, style)).collect::<Vec<_>>().join("\n");
     let mut out = masker.writer(&mut world.stdout);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.finish());

@@ -29,9 +29,7 @@ pub use exit::Exit;
 #[must_use]
 pub fn run(mut world: World) -> ExitCode {
     if let Some(finding) = args::misspelt_command(&world.arguments, &world.folder) {
-        let text = render_all(&[finding], Style::new(colours(&world, ColourChoice::Auto).1));
-        let _ = world.stderr.write_all(text.as_bytes()).and_then(|()| world.stderr.flush());
-        return Exit::Usage.into();
+        return Diagnostics::of(&mut world, ColourChoice::Auto, &Masker::new()).stop(&[finding]).into();
     }
     let arguments = args::with_command(&world.arguments);
     let args = match Args::try_parse_from(&arguments) {
@@ -61,11 +59,17 @@ struct Diagnostics {
     style: Style,
     /// How many lines the last finding had; an empty line stands around one of several.
     lines: usize,
+    /// Whether a CI system reads along and would take some lines as commands.
+    ci: bool,
 }
 
 impl Diagnostics {
-    fn new(stderr: Stream, colour: bool, masker: &Masker) -> Self {
-        Self { out: masker.writer(stderr), style: Style::new(colour), lines: 0 }
+    /// Takes standard error out of `world`: from here on nobody else writes to it.
+    fn of(world: &mut World, choice: ColourChoice, masker: &Masker) -> Self {
+        let colour = world.colour(&world.stderr, choice);
+        let stderr = take_stream(&mut world.stderr);
+        let style = Style::new(colour).with_columns(stderr.width);
+        Self { out: masker.writer(stderr), style, lines: 0, ci: is_ci(world) }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
@@ -76,7 +80,10 @@ impl Diagnostics {
         let text = render_all(findings, self.style);
         let before = std::mem::replace(&mut self.lines, text.lines().count());
         let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
-        let text = format!("{between}{text}");
+        let mut text = format!("{between}{text}");
+        if self.ci {
+            crate::report::defuse(&mut text);
+        }
         let _ = self.out.write_all(text.as_bytes()).and_then(|()| self.out.flush());
     }
 
@@ -92,7 +99,12 @@ impl Diagnostics {
     }
 }
 
-/// Whether text for the two streams is painted: stdout, stderr.
-fn colours(world: &World, choice: ColourChoice) -> (bool, bool) {
-    (world.colour(&world.stdout, choice), world.colour(&world.stderr, choice))
+/// Takes a stream out of the world; nobody else writes to it from here on.
+fn take_stream(stream: &mut Stream) -> Stream {
+    std::mem::replace(stream, Stream::new(Box::new(std::io::sink()), false, None))
+}
+
+/// Whether a CI system reads the output.
+fn is_ci(world: &World) -> bool {
+    ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"].iter().any(|name| world.variables.contains_key(*name))
 }

@@ -1,6 +1,5 @@
 //! `runner run`.
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,16 +24,15 @@ use crate::world::{Interrupts, World};
 use super::args::{ConnectionArgs, RunArgs};
 use super::output::Output;
 use super::setup::{Wishes, plan};
-use super::{Diagnostics, Exit, colours, exit};
+use super::{Diagnostics, Exit, exit, is_ci, take_stream};
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
-    let (paint_out, paint_err) = colours(&world, args.plan.color.into());
-    let stderr = take_stream(&mut world.stderr);
+    let paint = world.colour(&world.stdout, args.plan.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
-    let mut diagnostics = Diagnostics::new(stderr, paint_err, &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
     let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
     if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
         // Whoever sets it relies on it: it must not be overlooked.
@@ -49,7 +47,8 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Err(exit) => return exit,
     };
     let settings = ConsoleSettings {
-        style: Style::new(paint_out),
+        // The console indents what it explains by two columns.
+        style: Style::new(paint).with_columns(width.map(|width| width.saturating_sub(2))),
         width,
         verbosity: match (args.quiet, args.verbose) {
             (true, _) => Verbosity::Quiet,
@@ -57,7 +56,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
             (false, 1) => Verbosity::Heads,
             (false, _) => Verbosity::Bodies,
         },
-        ci: ["CI", "GITHUB_ACTIONS", "TF_BUILD", "TEAMCITY_VERSION"].iter().any(|name| world.variables.contains_key(*name)),
+        ci: is_ci(&world),
     };
     let client = match client(&plan.environment, args, &world.folder) {
         Ok(client) => client,
@@ -70,11 +69,6 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics };
     runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
-}
-
-/// Takes a stream out of the world; nobody else writes to it from here on.
-fn take_stream(stream: &mut crate::world::Stream) -> crate::world::Stream {
-    std::mem::replace(stream, crate::world::Stream::new(Box::new(io::sink()), false, None))
 }
 
 async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, masker: &Masker, mut output: Output) -> Exit {

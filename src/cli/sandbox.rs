@@ -9,14 +9,12 @@ use crate::sandbox::{self, Sandbox};
 use crate::world::{ColourChoice, World, interrupted};
 
 use super::args::SandboxArgs;
-use super::{Diagnostics, Exit, colours};
+use super::{Diagnostics, Exit};
 
 /// Runs the sandbox.
 pub(super) fn run(mut world: World, args: &SandboxArgs) -> Exit {
     let masker = Masker::new();
-    let (_, paint) = colours(&world, ColourChoice::Auto);
-    let stderr = std::mem::replace(&mut world.stderr, crate::world::Stream::new(Box::new(std::io::sink()), false, None));
-    let mut diagnostics = Diagnostics::new(stderr, paint, &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, ColourChoice::Auto, &masker);
     let settings = sandbox::Settings { state: state(&world), clock: world.clock.clone(), port: args.port };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,

@@ -1,5 +1,6 @@
 //! Finding and loading collection files.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, nearest};
@@ -17,6 +18,8 @@ pub struct Loaded {
     pub collection: Collection,
     /// Warnings and, when the file has mistakes, errors.
     pub findings: Vec<Diagnostic>,
+    /// In a file with mistakes every key: names that it may declare in a part that could not be read.
+    pub uncertain: BTreeSet<String>,
 }
 
 /// Loads the file at `path`, printed as `shown`. Mistakes are findings of the result: what could be read is there, so that
@@ -41,9 +44,13 @@ pub(crate) fn load_text(path: &Path, shown: &str, text: String, templates: &mut 
     let document = yaml::read(shown, text, Privacy::Open)?;
     let mut decoder = Decoder::new(&document.file);
     let collection = decode::collection(&mut decoder, templates, &document, path);
-    let mut findings = document.warnings;
-    findings.extend(decoder.finish());
-    Ok(Loaded { collection, findings })
+    let mistakes = decoder.finish();
+    let mut uncertain = BTreeSet::new();
+    if let (Some(root), false) = (&document.root, mistakes.is_empty()) {
+        root.collect_keys(&mut uncertain);
+    }
+    let findings = document.warnings.into_iter().chain(mistakes).collect();
+    Ok(Loaded { collection, findings, uncertain })
 }
 
 /// The file beside the missing one at `path` that was probably meant.

@@ -6,6 +6,8 @@ use super::{Diagnostic, Paint, Place, Severity, Span, Style, printable};
 
 /// The longest piece of a source line that is shown, in columns.
 const WINDOW: usize = 160;
+/// The least of a line that is shown, however narrow a terminal is.
+const NARROWEST: usize = 20;
 /// How far from the marked text a line is looked at, in bytes: more than fills the window.
 const NEARBY: usize = 4 * WINDOW;
 /// What a tab is shown as.
@@ -34,7 +36,9 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
         let arrow = format!("{}-->", " ".repeat(gutter - 1));
         out += &format!("{} {}\n", style.paint(Paint::Faint, &arrow), printable(&place.to_string()));
         let label = printable(&diagnostic.label);
-        if let Some(snippet) = snippet(place) {
+        // The gutter, the bar and the spaces around it take their part of a terminal's line.
+        let window = style.columns().map_or(WINDOW, |columns| columns.saturating_sub(gutter + 3).clamp(NARROWEST, WINDOW));
+        if let Some(snippet) = snippet(place, window) {
             let bar = style.paint(Paint::Faint, &format!("{margin}|"));
             let number = style.paint(Paint::Faint, &format!("{line} |"));
             let carets = "^".repeat(snippet.width);
@@ -49,11 +53,13 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
         }
     }
     for help in &diagnostic.help {
-        let mut lines = help.lines();
-        let first = lines.next().unwrap_or_default();
-        out += &format!("{}{} {}\n", " ".repeat(gutter), style.paint(Paint::Faint, "= help:"), printable(first));
+        let room = style.columns().map(|columns| columns.saturating_sub(gutter + 8).max(NARROWEST));
+        let lines: Vec<String> = help.lines().flat_map(|line| wrapped(&printable(line), room)).collect();
+        let mut lines = lines.iter();
+        let first = lines.next().map_or("", String::as_str);
+        out += &format!("{}{} {first}\n", " ".repeat(gutter), style.paint(Paint::Faint, "= help:"));
         for line in lines {
-            out += &format!("{}{}\n", " ".repeat(gutter + 8), printable(line));
+            out += &format!("{}{line}\n", " ".repeat(gutter + 8));
         }
     }
     out
@@ -67,7 +73,7 @@ struct Snippet {
 }
 
 /// The first line of a place; `None` where the file must not be shown.
-fn snippet(place: &Place) -> Option<Snippet> {
+fn snippet(place: &Place, window: usize) -> Option<Snippet> {
     let file = &place.file;
     if !file.shows(place.span) {
         return None;
@@ -85,12 +91,12 @@ fn snippet(place: &Place) -> Option<Snippet> {
     let marked = columns(file.slice(Span::new(start, marked_until)));
     let after = columns(file.slice(Span::new(end, until)));
 
-    let is_cut = from > line.start || width(&before) > WINDOW / 2;
-    let (shown_before, cut_left) = if is_cut { (tail(&before, WINDOW / 4), "…") } else { (before, "") };
+    let is_cut = from > line.start || width(&before) > window / 2;
+    let (shown_before, cut_left) = if is_cut { (tail(&before, window / 4), "…") } else { (before, "") };
     let indent = width(&shown_before) + width(cut_left);
-    let (shown_marked, cut_marked) = head(&marked, WINDOW.saturating_sub(indent));
+    let (shown_marked, cut_marked) = head(&marked, window.saturating_sub(indent + 1));
     let cut_marked = cut_marked || marked_until < end;
-    let room = WINDOW.saturating_sub(indent + width(&shown_marked));
+    let room = window.saturating_sub(indent + width(&shown_marked) + 1);
     let (shown_after, cut_after) = if cut_marked { (String::new(), true) } else { head(&after, room) };
     let ellipsis = if cut_after || until < line.end { "…" } else { "" };
     Some(Snippet {
@@ -98,6 +104,24 @@ fn snippet(place: &Place) -> Option<Snippet> {
         width: width(&shown_marked).max(1),
         line: format!("{cut_left}{shown_before}{shown_marked}{shown_after}{ellipsis}").trim_end().to_owned(),
     })
+}
+
+/// `text` in lines of at most `room` columns, broken at spaces; a longer word stays whole.
+fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
+    let Some(room) = room.filter(|room| width(text) > *room) else { return vec![text.to_owned()] };
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let line = lines.last_mut().filter(|line| line.is_empty() || width(line) + 1 + width(word) <= room);
+        match line {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            None => lines.push(word.to_owned()),
+        }
+    }
+    lines
 }
 
 /// Text as it is shown: tabs as spaces, what is invisible made visible.

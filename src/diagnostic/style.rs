@@ -17,23 +17,36 @@ pub enum Paint {
     Strong,
 }
 
-/// Whether text for one stream is painted.
+/// How text for one stream is written: whether it is painted, and how much fits on a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Style {
     colour: bool,
+    columns: Option<usize>,
 }
 
 impl Style {
     /// Text with colour or without.
     #[must_use]
     pub const fn new(colour: bool) -> Self {
-        Self { colour }
+        Self { colour, columns: None }
     }
 
     /// Text without colour.
     #[must_use]
     pub const fn plain() -> Self {
         Self::new(false)
+    }
+
+    /// Text for a terminal of that many columns; `None` where nothing is wrapped or cut to fit.
+    #[must_use]
+    pub const fn with_columns(self, columns: Option<usize>) -> Self {
+        Self { columns, ..self }
+    }
+
+    /// How many columns fit on a line, where that is known.
+    #[must_use]
+    pub const fn columns(self) -> Option<usize> {
+        self.columns
     }
 
     /// Paints `text`.

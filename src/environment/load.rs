@@ -1,5 +1,6 @@
 //! Loads an environment: its bases, itself, the local file, the command line.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -12,7 +13,7 @@ use crate::files::root::Root;
 use crate::mask::{Learnt, Masker, SHORTEST};
 use crate::secret::Secret;
 use crate::template::Builder;
-use crate::yaml::{self, Privacy};
+use crate::yaml::{self, Document, Privacy};
 
 use super::decode::{self, Part};
 use super::find::{is_local, local_refused};
@@ -39,6 +40,8 @@ pub struct Loaded {
     pub environment: Environment,
     /// Warnings and, when a file has mistakes, errors.
     pub findings: Vec<Diagnostic>,
+    /// In files with mistakes every key: names that they may declare in a part that could not be read.
+    pub uncertain: BTreeSet<String>,
 }
 
 /// The environment of a run without `--env`: only what the command line gives.
@@ -77,14 +80,25 @@ pub fn load(
     let files = Files { shared: path.to_owned(), shared_shown: shown(path), local_shown: shown(&local), local };
     let mut environment = without_file(&[]);
     environment.name = stem;
-    let mut loader = Loader { root, templates, shown: &shown, environment, findings: Vec::new(), chain: Vec::new() };
-    loader.shared(path, None)?;
-    loader.local(&files, masker)?;
-    let Loader { mut environment, findings, .. } = loader;
+    let mut loader = Loader {
+        root,
+        templates,
+        shown: &shown,
+        environment,
+        findings: Vec::new(),
+        uncertain: BTreeSet::new(),
+        chain: Vec::new(),
+    };
+    let unread = [loader.shared(path, None), loader.local(&files, masker)];
+    let Loader { mut environment, mut findings, uncertain, .. } = loader;
+    if unread.iter().any(Result::is_err) {
+        findings.extend(unread.into_iter().filter_map(Result::err).flatten());
+        return Err(findings);
+    }
     environment.files = Some(files);
     learn_credentials(&environment, masker);
     add_given(&mut environment, given);
-    Ok(Loaded { environment, findings })
+    Ok(Loaded { environment, findings, uncertain })
 }
 
 struct Loader<'a> {
@@ -93,6 +107,7 @@ struct Loader<'a> {
     shown: &'a dyn Fn(&Path) -> String,
     environment: Environment,
     findings: Vec<Diagnostic>,
+    uncertain: BTreeSet<String>,
     /// The files that are being read, outermost first.
     chain: Vec<PathBuf>,
 }
@@ -117,7 +132,7 @@ impl Loader<'_> {
         let document = yaml::read(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
-        self.findings.extend(document.warnings.into_iter().chain(findings));
+        self.found(document, findings);
         self.chain.push(identity);
         for (base, place) in &part.extends {
             let target = folder.join(base);
@@ -185,9 +200,17 @@ impl Loader<'_> {
         if let Some(tokens) = document.root.as_ref().and_then(|root| root.get("tokens")) {
             learn_node(tokens, masker);
         }
-        self.findings.extend(document.warnings.into_iter().chain(findings));
+        self.found(document, findings);
         self.merge(part);
         Ok(())
+    }
+
+    /// Keeps what is worth saying about a file.
+    fn found(&mut self, document: Document, mistakes: Vec<Diagnostic>) {
+        if let (Some(root), false) = (&document.root, mistakes.is_empty()) {
+            root.collect_keys(&mut self.uncertain);
+        }
+        self.findings.extend(document.warnings.into_iter().chain(mistakes));
     }
 
     /// Lays a part over what was read before: variables and definitions by name, hosts join, the rest replaces.

@@ -1,5 +1,6 @@
 //! What an environment says, as data.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde_json::Value;
@@ -58,6 +59,19 @@ pub struct Variable {
     pub name: String,
     /// Its declarations, lowest precedence first.
     pub declarations: Vec<Declaration>,
+}
+
+impl Variable {
+    /// The highest declaration that has a value, given the process environment. A declaration without one hides no lower layer.
+    #[must_use]
+    pub fn effective(&self, process: &BTreeMap<String, String>) -> Option<&Declaration> {
+        self.declarations.iter().rev().find(|declaration| match &declaration.content {
+            Content::Tree { .. } | Content::Literal { .. } => true,
+            Content::ProcessVariable(name) => process.contains_key(name),
+            Content::File { path, .. } => path.exists(),
+            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
+        })
+    }
 }
 
 /// One layer's word on a variable.

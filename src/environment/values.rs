@@ -254,14 +254,8 @@ impl<'e> Values<'e> {
         }
     }
 
-    /// The highest declaration that has a value. A declaration without one hides no lower layer.
     fn effective<'v>(&self, variable: &'v Variable) -> Option<&'v Declaration> {
-        variable.declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => self.process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        })
+        variable.effective(self.process)
     }
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {

@@ -1,5 +1,6 @@
 //! Loads collections, what they need, and the environment; compiles every template in one go.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,7 @@ use crate::files::root::Root;
 use crate::mask::Masker;
 use crate::template::Builder;
 
+use super::validate::findings_of;
 use super::{Plan, Unit};
 
 /// What a plan is built from.
@@ -36,7 +38,14 @@ pub struct Inputs<'i> {
 /// # Errors
 /// Every mistake of every file that could be found.
 pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Diagnostic>> {
-    let mut loader = Loader { inputs, templates: Builder::new(clock), units: Vec::new(), keys: Vec::new(), findings: Vec::new() };
+    let mut loader = Loader {
+        inputs,
+        templates: Builder::new(Arc::clone(&clock)),
+        units: Vec::new(),
+        keys: Vec::new(),
+        findings: Vec::new(),
+        uncertain: BTreeSet::new(),
+    };
     for path in inputs.paths {
         loader.named(path);
     }
@@ -55,19 +64,40 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
         }
     };
     let environment = loader.environment(&root);
-    let Loader { templates, units, mut findings, .. } = loader;
-    let engine = match templates.compile() {
-        Ok(engine) => Some(engine),
-        Err(more) => {
-            findings.extend(more);
-            None
-        }
-    };
-    let (errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
+    let Loader { templates, units, keys, mut findings, uncertain, .. } = loader;
+    let engine = templates.compile().map_err(|more| findings.extend(more)).ok();
+    let (mut errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
     match (engine, environment) {
-        (Some(engine), Some(environment)) if errors.is_empty() => Ok(Plan { units, environment, engine, root, warnings }),
-        _ => Err(errors),
+        (Some(engine), Some(environment)) if errors.is_empty() => {
+            Ok(Plan { units, environment, engine, root, warnings, uncertain: BTreeSet::new() })
+        }
+        (_, environment) => {
+            // What could be read is checked all the same, so that nobody mends one kind of mistake only to be told of the next.
+            let lost = |unit: &Unit| unit.needs.len() < unit.collection.needs.len();
+            let open = environment.is_none() || units.iter().any(lost) || keys.iter().any(|(_, p)| *p == Progress::Failed);
+            let environment = environment.unwrap_or_else(|| environment::without_file(inputs.given));
+            if let Ok(engine) = Builder::new(clock).compile() {
+                let plan = Plan { units, environment, engine, root, warnings, uncertain };
+                errors.extend(findings_of(&plan, open));
+            }
+            Err(in_order(errors))
+        }
     }
+}
+
+/// Findings in the order of the files, the files in the order in which they were told of; those without a place stand first.
+fn in_order(mut findings: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let mut files: Vec<String> = Vec::new();
+    for place in findings.iter().filter_map(|finding| finding.place.as_ref()) {
+        if !files.iter().any(|name| name == place.file.name()) {
+            files.push(place.file.name().to_owned());
+        }
+    }
+    findings.sort_by_key(|finding| {
+        let place = finding.place.as_ref();
+        place.map(|place| (files.iter().position(|name| name == place.file.name()), place.span.start))
+    });
+    findings
 }
 
 struct Loader<'i> {
@@ -77,6 +107,7 @@ struct Loader<'i> {
     /// The canonical path of each unit, and of each file that is being loaded.
     keys: Vec<(PathBuf, Progress)>,
     findings: Vec<Diagnostic>,
+    uncertain: BTreeSet<String>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -127,6 +158,7 @@ impl Loader<'_> {
             }
         };
         self.findings.append(&mut loaded.findings);
+        self.uncertain.append(&mut loaded.uncertain);
         let needs = self.needs(&loaded.collection, shown);
         self.units.push(Unit { collection: loaded.collection, needs, needed });
         let index = self.units.len() - 1;
@@ -197,6 +229,7 @@ impl Loader<'_> {
         match environment::load(path, inputs.folder, root, inputs.given, &mut self.templates, inputs.masker) {
             Ok(loaded) => {
                 self.findings.extend(loaded.findings);
+                self.uncertain.extend(loaded.uncertain);
                 Some(loaded.environment)
             }
             Err(findings) => {

@@ -10,6 +10,8 @@ mod names;
 mod scope;
 mod validate;
 
+use std::collections::BTreeSet;
+
 use crate::auth::{Choice, Definition};
 use crate::collection::{Collection, Request};
 use crate::diagnostic::Diagnostic;
@@ -35,6 +37,8 @@ pub struct Plan {
     pub root: Root,
     /// What is worth saying and stops nothing.
     pub warnings: Vec<Diagnostic>,
+    /// Names that a file with mistakes may declare; while it is being told what is wrong with the others, these are left alone.
+    pub uncertain: BTreeSet<String>,
 }
 
 impl Plan {

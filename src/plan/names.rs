@@ -108,6 +108,9 @@ impl<'p> Names<'p> {
         if self.declared.contains(name) || collection.variables.iter().any(|variable| variable.name == name) {
             return None;
         }
+        if self.plan.uncertain.contains(name) {
+            return None;
+        }
         let mut all = self.producers(unit, name);
         let Some(first) = all.next() else { return self.unknown(unit, read) };
         let before =
@@ -127,10 +130,10 @@ impl<'p> Names<'p> {
 
     /// A name that nothing declares or produces.
     fn unknown(&self, unit: usize, read: &Read) -> Option<Diagnostic> {
-        if self.open {
+        let name = read.path.first()?.as_str();
+        if self.open || self.plan.uncertain.contains(name) {
             return None;
         }
-        let name = read.path.first()?.as_str();
         let finding = read.place.error(format!("undefined variable `{name}`"));
         let collection = &self.plan.units[unit].collection;
         let candidates = self
@@ -182,7 +185,7 @@ impl<'p> Names<'p> {
             let Some(root) = read.path.first().map(String::as_str) else { continue };
             if root == "sandbox" {
                 findings.extend(sandbox_member(environment, read));
-            } else if !known.contains(&root) {
+            } else if !known.contains(&root) && !self.plan.uncertain.contains(root) {
                 if read.place.file.is_hidden() {
                     // What stands between the braces may be a piece of a secret.
                     let finding = read.place.error("this value reads a variable that is not defined");

@@ -30,35 +30,42 @@ pub struct Rules {
 /// The findings, in the order of the files.
 pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules) -> Result<(), Vec<Diagnostic>> {
     let names = Names::new(plan, rules.open);
+    let mut findings = static_findings(plan, &names, process, rules);
+    if findings.is_empty() && rules.run {
+        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
+            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
+        }
+        let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
+        must_be_set(plan, &names, &values, &mut findings);
+    }
+    if findings.is_empty() { Ok(()) } else { Err(findings) }
+}
+
+/// What is wrong with the readable parts of a plan whose files have mistakes. With `open` an unknown name is no finding.
+pub(super) fn findings_of(plan: &Plan, open: bool) -> Vec<Diagnostic> {
+    static_findings(plan, &Names::new(plan, open), &BTreeMap::new(), Rules { no_save: false, open, run: false })
+}
+
+/// What can be told without a single value.
+fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, String>, rules: Rules) -> Vec<Diagnostic> {
     let mut findings = Vec::new();
     names.environment(&mut findings);
     hosts(plan, &mut findings);
     proxy(plan, &mut findings);
     environment_circles(plan, process, &mut findings);
-    if !findings.is_empty() {
-        // What follows walks along the environment's variables.
-        return Err(findings);
-    }
-    let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
     for unit in 0..plan.units.len() {
         names.collection(unit, &mut findings);
-        collection_circles(plan, unit, &values, &mut findings);
+        collection_circles(plan, unit, process, &mut findings);
         needs(plan, unit, &mut findings);
         let collection = &plan.units[unit].collection;
         for (index, request) in collection.requests.iter().enumerate() {
             names.request(unit, index, &mut findings);
-            auth(plan, unit, request, &mut findings);
+            auth(plan, (unit, rules.open), request, &mut findings);
             stores(plan, request, rules, &mut findings);
             body_file(plan, unit, request, &mut findings);
         }
     }
-    if findings.is_empty() && rules.run {
-        if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
-            findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
-        }
-        must_be_set(plan, &names, &values, &mut findings);
-    }
-    if findings.is_empty() { Ok(()) } else { Err(findings) }
+    findings
 }
 
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
@@ -79,8 +86,11 @@ fn proxy(plan: &Plan, findings: &mut Vec<Diagnostic>) {
 }
 
 /// A definition that a request names must exist and be one that this version can use.
-fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
+fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &mut Vec<Diagnostic>) {
     let Choice::Named { name, place } = &request.auth else { return };
+    if plan.uncertain.contains(name) {
+        return;
+    }
     let own = &plan.units[unit].collection.auth;
     let all = || plan.environment.auth.iter().chain(own);
     let finding = match all().find(|definition| definition.name == *name) {
@@ -89,6 +99,8 @@ fn auth(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnost
             .label(format!("an `oauth2` login, defined at {}", definition.place))
             .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
         Some(_) => return,
+        // Only an environment can tell.
+        None if open => return,
         None => {
             let finding = place.error(format!("there is no `auth` definition called `{name}`"));
             match nearest(name, all().map(|definition| definition.name.as_str()).chain(["none"])) {
@@ -165,13 +177,7 @@ fn needs(plan: &Plan, unit: usize, findings: &mut Vec<Diagnostic>) {
 fn environment_circles(plan: &Plan, process: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let variables = &plan.environment.variables;
     let tree = |name: &str| {
-        let declarations = &variables.iter().find(|variable| variable.name == name)?.declarations;
-        let effective = declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        });
+        let effective = variables.iter().find(|variable| variable.name == name)?.effective(process);
         match effective {
             Some(Declaration { content: Content::Tree { tree, .. }, place: Some(place), .. }) => Some((tree, place)),
             _ => None,
@@ -191,9 +197,9 @@ fn environment_circles(plan: &Plan, process: &BTreeMap<String, String>, findings
 }
 
 /// Circles among a collection's variables; a name to which the environment gives a value is not evaluated here.
-fn collection_circles(plan: &Plan, unit: usize, values: &Values<'_>, findings: &mut Vec<Diagnostic>) {
+fn collection_circles(plan: &Plan, unit: usize, process: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let variables = &plan.units[unit].collection.variables;
-    let own = |name: &str| variables.iter().find(|variable| variable.name == name && !values.has(name));
+    let own = |name: &str| variables.iter().find(|variable| variable.name == name && !hidden);
     let reads = |name: &str| match own(name).and_then(|variable| variable.value.as_ref()) {
         Some(tree) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
         None => Vec::new(),

@@ -4,7 +4,7 @@
 ///
 /// A space *before* it would not do: GitHub's runner takes `::error::` also behind white space, and `##[error]` anywhere in a
 /// line; Azure (`##vso[`) and TeamCity (`##teamcity[`) use the same second form.
-pub(super) fn defuse(text: &mut String) {
+pub fn defuse(text: &mut String) {
     if !text.contains("::") && !text.contains("##") {
         return;
     }

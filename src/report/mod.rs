@@ -23,6 +23,7 @@ mod tests;
 use crate::diagnostic::Style;
 
 pub use console::Console;
+pub use guard::defuse;
 
 /// How much the console tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -17,6 +17,7 @@ mod scalar;
 mod tree;
 pub mod write;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, SourceFile, Span};
@@ -110,6 +111,25 @@ pub enum Kind {
 }
 
 impl Node {
+    /// Adds every key at and below this node to `found`, and every item of a list: it may have been meant as one.
+    pub fn collect_keys(&self, found: &mut BTreeSet<String>) {
+        match &self.value {
+            Value::Scalar(_) => {}
+            Value::Sequence(items) => {
+                for item in items.iter() {
+                    found.extend(item.scalar().map(|scalar| scalar.text.clone()));
+                    item.collect_keys(found);
+                }
+            }
+            Value::Mapping(entries) => {
+                for entry in entries.iter() {
+                    found.insert(entry.key.to_string());
+                    entry.value.collect_keys(found);
+                }
+            }
+        }
+    }
+
     /// The scalar, if it is one.
     #[must_use]
     pub fn scalar(&self) -> Option<&Scalar> {

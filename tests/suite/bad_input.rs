@@ -1,7 +1,16 @@
 //! What bad input gets: one clear message with the place where there is one, and the right exit code. The cases stand as text in
 //! `bad_input/`; see [`crate::support::cases`] for how to read and add them.
 
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
+
+use runner::clock::SystemClock;
+use runner::diagnostic::{Style, render_all};
+use runner::mask::Masker;
+use runner::plan::{self, Inputs, Rules};
 
 use crate::support::cases::check;
 use crate::support::server::{Answer, Request};
@@ -46,4 +55,114 @@ fn network() {
 #[test]
 fn command_lines() {
     check("bad_input/command_lines.txt", answer);
+}
+
+/// A local file with values of every kind. The secrets are made of characters that no message is made of.
+const LOCAL: &str = r#"# kept by hand
+variables:
+  client_secret: Zq7#kWv9!XjqLm
+  quoted: "Jx\"4wQz_: 9Kq%vZ"
+  single: 'kZ8xQ ''wJv7 & Xq5'
+  folded: >-
+    qWx3ZkJ9
+    vLz6XqK2
+  pem: |
+    -----BEGIN PRIVATE KEY-----
+    xKq9ZwJ4vLm7QzX2
+    -----END PRIVATE KEY-----
+  template: "XwQ{{ api_url }}zKj5qV8"
+  list: [Kz5jXq7w, {inner: wVx4QzJ8}]
+  tagged: !secret Qj6zXwK3vLq
+  port: 8080
+  api_url: http://localhost:3000
+stored:
+  access_token: vZx9KqW2jLQ7
+  opaque: !secret "jQx7: ZwK4"
+  expires_at: 1764000000
+tokens:
+  box: {access_token: zWq5XjK8vJ, refresh_token: "XkZ9qJw2", expires_at: 1764000000}
+"#;
+
+/// What no message may hold a piece of.
+const SECRETS: [&str; 16] = [
+    "Zq7#kWv9!XjqLm",
+    "Jx\"4wQz_: 9Kq%vZ",
+    "Jx\\\"4wQz_",
+    "kZ8xQ 'wJv7 & Xq5",
+    "qWx3ZkJ9",
+    "vLz6XqK2",
+    "xKq9ZwJ4vLm7QzX2",
+    "zKj5qV8",
+    "Kz5jXq7w",
+    "wVx4QzJ8",
+    "Qj6zXwK3vLq",
+    "vZx9KqW2jLQ7",
+    "jQx7: ZwK4",
+    "zWq5XjK8vJ",
+    "XkZ9qJw2",
+    "kZ8xQ ''wJv7",
+];
+
+/// Everything that is said about a project whose local file holds `local`, before any masking.
+fn said(folder: &Path, local: &[u8]) -> String {
+    let path = folder.join("environments/dev.local.yaml");
+    fs::write(&path, local).expect("the local file");
+    let masker = Masker::new();
+    let inputs =
+        Inputs { paths: &[folder.join("a.yaml")], environment: Some("dev"), root: None, given: &[], folder, masker: &masker };
+    let plan = match plan::build(&inputs, Arc::new(SystemClock)) {
+        Ok(plan) => plan,
+        Err(findings) => return render_all(&findings, Style::plain()),
+    };
+    let rules = Rules { no_save: false, open: false, run: true };
+    let findings = plan::validate(&plan, &BTreeMap::new(), &masker, rules).err().unwrap_or_default();
+    render_all(&[plan.warnings, findings].concat(), Style::plain())
+}
+
+/// The first piece of four characters of a secret that stands in `text`.
+fn piece(text: &str) -> Option<String> {
+    let pieces = SECRETS.iter().flat_map(|secret| {
+        let characters: Vec<char> = secret.chars().collect();
+        characters.windows(4).map(|window| window.iter().collect::<String>()).collect::<Vec<_>>()
+    });
+    pieces.into_iter().find(|piece| text.contains(piece.as_str()))
+}
+
+/// A project whose request reads all that the local file declares.
+fn project() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir(folder.path().join("environments")).expect("a folder");
+    fs::write(folder.path().join("environments/dev.yaml"), "variables: {api_url: , client_secret: !secret }\n").expect("a file");
+    let names = ["client_secret", "quoted", "single", "folded", "pem", "template", "list", "tagged", "port", "access_token"];
+    let read: String = names.iter().map(|name| format!("{{{{ {name} }}}}")).collect();
+    let collection = format!("requests:\n  - url: \"{{{{ api_url }}}}\"\n    body: \"{read}\"\n");
+    fs::write(folder.path().join("a.yaml"), collection).expect("a file");
+    folder
+}
+
+#[test]
+fn no_truncation_of_a_local_file_shows_a_piece_of_a_secret() {
+    let folder = project();
+    assert_eq!(piece(LOCAL).as_deref(), Some("Zq7#"), "the search finds what is there");
+    let mut told = 0;
+    for length in 0..LOCAL.len() {
+        let said = said(folder.path(), &LOCAL.as_bytes()[..length]);
+        assert_eq!(piece(&said), None, "cut after {length} bytes:\n{said}");
+        told += usize::from(said.contains("dev.local.yaml:"));
+    }
+    assert!(told > 100, "most of the files had nothing wrong: {told}");
+}
+
+#[test]
+fn no_slip_in_a_local_file_shows_a_piece_of_a_secret() {
+    let folder = project();
+    let slips: [&[u8]; 10] = [b"\"", b"'", b"{{ ", b"}", b": ", b"\t", b"\n", b" *", b"!", b"\xFF"];
+    for (number, at) in (0..LOCAL.len()).enumerate() {
+        // Every slip at every third place: all of them would take long.
+        for slip in slips.iter().skip(number % 3).step_by(3) {
+            let local = [&LOCAL.as_bytes()[..at], slip, &LOCAL.as_bytes()[at..]].concat();
+            let said = said(folder.path(), &local);
+            assert_eq!(piece(&said), None, "{slip:?} put in at {at}:\n{said}");
+        }
+    }
 }
