@@ -199,7 +199,8 @@ fn environment_circles(plan: &Plan, process: &BTreeMap<String, String>, findings
 /// Circles among a collection's variables; a name to which the environment gives a value is not evaluated here.
 fn collection_circles(plan: &Plan, unit: usize, process: &BTreeMap<String, String>, findings: &mut Vec<Diagnostic>) {
     let variables = &plan.units[unit].collection.variables;
-    let own = |name: &str| variables.iter().find(|variable| variable.name == name && !hidden);
+    let hidden = |name: &str| plan.environment.variable(name).is_some_and(|variable| variable.effective(process).is_some());
+    let own = |name: &str| variables.iter().find(|variable| variable.name == name && !hidden(name));
     let reads = |name: &str| match own(name).and_then(|variable| variable.value.as_ref()) {
         Some(tree) => tree.templates().flat_map(Template::reads).filter_map(|r| r.path.first().map(String::as_str)).collect(),
         None => Vec::new(),

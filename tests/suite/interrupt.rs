@@ -52,6 +52,7 @@ fn an_interrupted_run_tells_what_was_done_and_keeps_what_was_stored() {
             1 request: 1 passed in [duration] (interrupted)
             ",
         )
+        .expect_stderr("warning: interrupted while `Slow` was under way; the server may have received it\n")
         .spawn();
     wait_for_slow(&mut running, &server);
     running.interrupt();
@@ -74,6 +75,7 @@ fn a_terminated_run_does_the_same() {
             1 request: 1 passed in [duration] (interrupted)
             ",
         )
+        .expect_stderr("warning: interrupted while `Slow` was under way; the server may have received it\n")
         .spawn();
     wait_for_slow(&mut running, &server);
     running.terminate();

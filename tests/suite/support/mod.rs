@@ -1,5 +1,6 @@
 //! What the tests share: the program in a folder of its own, a server to talk to, and a search for secrets that got out.
 
+pub(crate) mod browser;
 pub(crate) mod cases;
 pub(crate) mod leak;
 pub(crate) mod runner;

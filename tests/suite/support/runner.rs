@@ -218,6 +218,11 @@ impl Running {
         });
     }
 
+    /// What came on stdout so far, as it came.
+    pub(crate) fn raw_stdout(&self) -> String {
+        self.stdout.so_far()
+    }
+
     /// What a terminal's Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
         // A program that has ended by itself is no mistake here.
