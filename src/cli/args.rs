@@ -17,16 +17,22 @@ use crate::yaml::parse_duration;
 const DEFAULT: &str = "run";
 const COMMANDS: [&str; 5] = ["run", "check", "list", "sandbox", "help"];
 
+const USAGE: &str = "runner [run] <COLLECTION>... [--env NAME] [OPTIONS]\n       runner <COMMAND>";
+
 const AFTER: &str = "\
 Exit codes:
-  0 all passed · 1 an assertion or capture failed · 2 wrong usage or input, nothing was sent · 3 no answer (DNS, connection, \
-TLS, timeout) · 4 no token to be had · 5 a value could not be saved · 6 refused by policy · 129/130/143 interrupted
-
-`runner collections/oauth2.yaml --env dev` is short for `runner run collections/oauth2.yaml --env dev`.";
+  0  all passed
+  1  an assertion or capture failed, or a value was missing
+  2  wrong usage or input; nothing was sent
+  3  no answer: DNS, connection, TLS, timeout
+  4  no token to be had
+  5  a value could not be saved
+  6  refused by policy
+  129, 130, 143  interrupted";
 
 /// Run collections of API requests kept as YAML files; OAuth tokens take care of themselves.
 #[derive(Debug, Parser)]
-#[command(name = "runner", version, after_help = AFTER, subcommand_required = true, arg_required_else_help = true)]
+#[command(name = "runner", version, override_usage = USAGE, after_help = AFTER, subcommand_required = true, arg_required_else_help = true)]
 pub(super) struct Args {
     #[command(subcommand)]
     pub(super) command: Command,

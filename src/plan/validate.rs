@@ -65,7 +65,17 @@ fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, St
             body_file(plan, unit, request, &mut findings);
         }
     }
+    without_repeats(&mut findings);
     findings
+}
+
+/// A mistake in `defaults` is one, however many requests read them.
+fn without_repeats(findings: &mut Vec<Diagnostic>) {
+    let mut told = HashSet::new();
+    findings.retain(|finding| match &finding.place {
+        Some(place) => told.insert((place.to_string(), finding.message.clone())),
+        None => true,
+    });
 }
 
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {

@@ -645,7 +645,6 @@ fn a_value_that_no_sent_request_reads_is_a_warning() {
         .expect_stderr(
             "
             warning: `mistyped` was given, and no request that was sent reads it
-
             warning: `skipped` was given, and no request that was sent reads it
             ",
         )

@@ -220,7 +220,6 @@ fn control_characters_in_a_header_are_refused_and_name_the_variable() {
         .expect_stderr(
             "
             warning: `url` was given, and no request that was sent reads it
-
             warning: `v` was given, and no request that was sent reads it
             ",
         )
