@@ -584,3 +584,27 @@ fn a_killed_run_leaves_a_whole_file() {
     let taken: Vec<String> = left.filter(|file| !file.contains(".local.") && !file.ends_with(".gitignore")).collect();
     assert_eq!(taken, [""; 0]);
 }
+
+#[test]
+fn an_index_that_can_not_be_read_lets_nothing_be_written() {
+    let server = server();
+    let runner = project(&server, COLLECTION).file(".git/HEAD", "ref: refs/heads/main\n");
+    write(&runner, ".git/index", b"DIRC\0\0\0\x09\0\0\0\0");
+    let ran = runner.run_unchecked();
+    assert_eq!((ran.exit, ran.exists(LOCAL), server.connections()), (5, false, 0), "{}", ran.all_output());
+    assert!(ran.stdout.contains("git's index has the unknown version 9"), "{}", ran.stdout);
+}
+
+/// Wherever the environment lies, what belongs to it lies beside it.
+#[test]
+fn the_local_file_lies_beside_its_environment() {
+    let server = server();
+    let environment = format!("variables: {{api_url: '{}'}}\n", server.url());
+    let runner = Runner::new().file("elsewhere/mine.yaml", environment).file("deep/c.yaml", COLLECTION);
+    let ran = runner.args(["deep/c.yaml", "--env", "elsewhere/mine.yaml"]).run_unchecked();
+    assert_eq!(ran.exit, 0, "{}", ran.all_output());
+    assert_eq!(
+        ran.files(),
+        ["deep/c.yaml", "elsewhere/.gitignore", "elsewhere/.mine.local.lock", "elsewhere/mine.local.yaml", "elsewhere/mine.yaml"]
+    );
+}
