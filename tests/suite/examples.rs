@@ -24,9 +24,17 @@ fn examples() -> Runner {
 #[test]
 fn the_first_command_works_twice_in_a_row() {
     let first = examples().args(["collections/oauth2.yaml", "--env", "dev"]).run_passing();
-    assert!(first.stdout.contains("✓ POST   Exchange the code") && first.stdout.contains("✓ GET    Who am I"), "{}", first.stdout);
+    assert!(
+        first.stdout.contains("✓ POST   Exchange the code") && first.stdout.contains("✓ GET    Who am I"),
+        "{}",
+        first.stdout
+    );
     let second = first.again().args(["collections/oauth2.yaml", "--env", "dev"]).run_passing();
-    assert!(second.stdout.contains("- POST   Exchange the code") && second.stdout.contains("✓ GET    Who am I"), "{}", second.stdout);
+    assert!(
+        second.stdout.contains("- POST   Exchange the code") && second.stdout.contains("✓ GET    Who am I"),
+        "{}",
+        second.stdout
+    );
 }
 
 #[test]

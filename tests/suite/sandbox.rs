@@ -11,9 +11,15 @@ const LOCAL: &str = "environments/dev.local.yaml";
 /// A project with the examples of this repository.
 fn examples() -> Runner {
     let read = |path: &str| std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("an example");
-    ["collections/oauth2.yaml", "collections/files.yaml", "environments/dev.yaml", "environments/box.yaml", "environments/.gitignore"]
-        .iter()
-        .fold(Runner::new(), |runner, path| runner.file(path, read(path)))
+    [
+        "collections/oauth2.yaml",
+        "collections/files.yaml",
+        "environments/dev.yaml",
+        "environments/box.yaml",
+        "environments/.gitignore",
+    ]
+    .iter()
+    .fold(Runner::new(), |runner, path| runner.file(path, read(path)))
 }
 
 /// A sandbox of its own, and what it says of itself.
@@ -169,10 +175,7 @@ fn the_environment_for_box_passes_against_it_as_the_guide_says() {
 fn a_code_on_the_command_line_is_as_secret_as_in_a_file() {
     let sandbox = Alone::start();
     let code = sandbox.code();
-    let ran = sandbox
-        .run(examples(), "collections/oauth2.yaml")
-        .args(["-vv", "--var", &format!("code={code}")])
-        .run_passing();
+    let ran = sandbox.run(examples(), "collections/oauth2.yaml").args(["-vv", "--var", &format!("code={code}")]).run_passing();
     assert_no_secret(ran.all_output(), &code);
     assert_no_secret(ran.all_output(), sandbox.value("client_secret"));
     for name in ["access_token", "refresh_token"] {
