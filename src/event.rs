@@ -69,7 +69,6 @@ pub struct Step<'s> {
 }
 
 /// What a dry run would send.
-#[derive(Debug)]
 pub struct Preview {
     /// The method.
     pub method: String,
@@ -79,6 +78,13 @@ pub struct Preview {
     pub headers: Vec<(String, String)>,
     /// The body as text; a file as its path.
     pub body: Option<String>,
+}
+
+impl std::fmt::Debug for Preview {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Preview").field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 /// How a request ended.

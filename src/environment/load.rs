@@ -23,7 +23,7 @@ use super::model::{Content, Declaration, Environment, Files, Layer, Variable};
 const DEEPEST: usize = 16;
 
 /// A value that came with the command line or with `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Given {
     /// The variable.
     pub name: String,
@@ -31,6 +31,13 @@ pub struct Given {
     pub value: Value,
     /// Whether it came as a secret.
     pub secret: bool,
+}
+
+impl std::fmt::Debug for Given {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Given").field("name", &self.name).field("secret", &self.secret).finish_non_exhaustive()
+    }
 }
 
 /// An environment with what is worth saying about it.

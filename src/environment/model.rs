@@ -97,7 +97,7 @@ pub enum Layer {
 }
 
 /// What a declaration says.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Content {
     /// A value with templates in it.
     Tree {
@@ -132,6 +132,13 @@ pub enum Content {
     Prompt(String),
 }
 
+impl std::fmt::Debug for Content {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Content").field("secret", &self.is_secret()).finish_non_exhaustive()
+    }
+}
+
 impl Content {
     /// Whether the declaration by itself says that the variable is a secret.
     #[must_use]
@@ -159,7 +166,7 @@ pub struct Tls {
 }
 
 /// A value that an earlier run stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Stored {
     /// Its name.
     pub name: String,
@@ -167,6 +174,13 @@ pub struct Stored {
     pub value: Value,
     /// Whether it is a secret.
     pub secret: bool,
+}
+
+impl std::fmt::Debug for Stored {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Stored").field("name", &self.name).field("secret", &self.secret).finish_non_exhaustive()
+    }
 }
 
 impl Environment {

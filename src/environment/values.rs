@@ -25,12 +25,19 @@ pub trait Sandbox {
 const SANDBOX: [(&str, bool); 4] = [("url", false), ("client_id", false), ("client_secret", true), ("code", true)];
 
 /// A value with whether it is a secret.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Evaluated {
     /// The value.
     pub value: Arc<Value>,
     /// Whether it must be masked and may go only to allowed origins.
     pub secret: bool,
+}
+
+impl std::fmt::Debug for Evaluated {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Evaluated").field("secret", &self.secret).finish_non_exhaustive()
+    }
 }
 
 /// A variable that is declared and has no value.

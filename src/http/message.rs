@@ -91,7 +91,7 @@ impl Body {
 }
 
 /// A request, ready to be sent.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Request {
     /// The method.
     pub method: Method,
@@ -103,6 +103,13 @@ pub struct Request {
     pub body: Option<Body>,
     /// How long it may take in all, from the first step to the last byte of the answer.
     pub timeout: Duration,
+}
+
+impl fmt::Debug for Request {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("method", &self.method).finish_non_exhaustive()
+    }
 }
 
 impl Request {
@@ -135,7 +142,7 @@ impl fmt::Display for Version {
 }
 
 /// An answer.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Response {
     /// The status code.
     pub status: u16,
@@ -147,6 +154,17 @@ pub struct Response {
     pub body: Bytes,
     /// How many bytes the body had on the wire, before decoding.
     pub wire_size: u64,
+}
+
+impl fmt::Debug for Response {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Response")
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .field("wire_size", &self.wire_size)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Response {
@@ -196,7 +214,7 @@ impl Response {
 }
 
 /// The head of a request as it went out, the headers that runner adds included.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SentHead {
     /// The method.
     pub method: Method,
@@ -206,6 +224,13 @@ pub struct SentHead {
     pub headers: Vec<(String, String)>,
     /// How many bytes of body followed.
     pub body_size: u64,
+}
+
+impl fmt::Debug for SentHead {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SentHead").field("method", &self.method).field("body_size", &self.body_size).finish_non_exhaustive()
+    }
 }
 
 /// How long the parts of an exchange took. On a connection that was already open there is no DNS, connect and TLS time.

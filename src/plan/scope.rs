@@ -12,7 +12,7 @@ use crate::template::{self, Engine, Error, Read};
 use crate::trust::Origin;
 
 /// A value that an answer gave.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Captured {
     /// The value.
     pub value: Arc<Value>,
@@ -24,8 +24,19 @@ pub struct Captured {
     pub given: bool,
 }
 
+impl std::fmt::Debug for Captured {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Captured")
+            .field("secret", &self.secret)
+            .field("origin", &self.origin)
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A value that a name has, with what `trust` needs to know of it.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Found {
     /// The value.
     pub value: Arc<Value>,
@@ -35,6 +46,17 @@ pub struct Found {
     pub origin: Option<Origin>,
     /// Whether a secret of the command line is in it.
     pub given: bool,
+}
+
+impl std::fmt::Debug for Found {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Found")
+            .field("secret", &self.secret)
+            .field("origin", &self.origin)
+            .field("given", &self.given)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Found {

@@ -35,7 +35,6 @@ pub struct Store {
 }
 
 /// One value to keep.
-#[derive(Debug)]
 pub struct Keep<'k> {
     /// The variable.
     pub name: &'k str,
@@ -43,6 +42,13 @@ pub struct Keep<'k> {
     pub value: &'k Value,
     /// Whether it is a secret.
     pub secret: bool,
+}
+
+impl std::fmt::Debug for Keep<'_> {
+    // The value may be a secret.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Keep").field("name", &self.name).field("secret", &self.secret).finish_non_exhaustive()
+    }
 }
 
 /// Why a value could not be kept. The old file is intact.

@@ -24,7 +24,9 @@ pub fn name_problem(name: &str, place: &Place) -> Option<Diagnostic> {
     if is_name(name) {
         return None;
     }
-    let finding = place.error(format!("`{name}` can't be the name of a variable"));
+    // In a file of secrets what looks like a name may be a value that lost its quote.
+    let shown = if place.file.is_hidden() { "this".to_owned() } else { format!("`{name}`") };
+    let finding = place.error(format!("{shown} can't be the name of a variable"));
     Some(finding.help("a name is made of letters, digits and `_`, and does not start with a digit"))
 }
 
