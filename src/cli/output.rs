@@ -2,6 +2,7 @@
 
 use std::io;
 
+use crate::diagnostic::Severity;
 use crate::event::{Event, Reporter};
 use crate::mask::MaskedWriter;
 use crate::report::Console;
@@ -13,12 +14,14 @@ use super::Diagnostics;
 pub(super) struct Output {
     pub(super) console: Console<MaskedWriter<Stream>>,
     pub(super) diagnostics: Diagnostics,
+    /// Whether what is only worth knowing is left out.
+    pub(super) quiet: bool,
 }
 
 impl Output {
     /// Writes what is still held back.
     pub(super) fn finish(self) {
-        let Self { console, mut diagnostics } = self;
+        let Self { console, mut diagnostics, .. } = self;
         // A stream that fails has nobody to be told of.
         let _ = console.into_inner().finish();
         let _ = diagnostics.out.finish();
@@ -28,7 +31,9 @@ impl Output {
 impl Reporter for Output {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         if let Event::Notice(notice) = event {
-            self.diagnostics.tell(std::slice::from_ref(notice));
+            if !(self.quiet && notice.severity == Severity::Note) {
+                self.diagnostics.tell(std::slice::from_ref(notice));
+            }
             return Ok(());
         }
         self.console.event(event)
