@@ -108,7 +108,10 @@ fn help_is_readable() {
         .run();
     for command in ["check", "list", "sandbox"] {
         let ran = Runner::new().args([command, "--help"]).run_passing();
-        assert!(ran.stdout.contains(&format!("Usage: runner {command}")) && ran.stdout.lines().all(|line| line.chars().count() <= 100));
+        assert!(
+            ran.stdout.contains(&format!("Usage: runner {command}"))
+                && ran.stdout.lines().all(|line| line.chars().count() <= 100)
+        );
     }
 }
 
@@ -313,7 +316,9 @@ fn list_shows_requests_with_tags_and_what_they_need() {
 #[test]
 fn a_reader_that_goes_away_changes_nothing_else() {
     let server = Server::start(|request| Answer::json(if request.path == "/19" { 500 } else { 200 }, "{}"));
-    let requests: String = (0..20).map(|number| format!("  - {{url: /{number}, store: {{last: {{status: true}}}}, assert: {{status: [200, 500]}}}}\n")).collect();
+    let requests: String = (0..20)
+        .map(|number| format!("  - {{url: /{number}, store: {{last: {{status: true}}}}, assert: {{status: [200, 500]}}}}\n"))
+        .collect();
     let project = Runner::new()
         .file("environments/.gitignore", "*.local.*\n.*.lock\n")
         .file("environments/dev.yaml", format!("variables: {{url: {}}}\n", server.url()))

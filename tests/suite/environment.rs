@@ -79,8 +79,8 @@ fn a_secret_of_the_command_line_beats_a_variable() {
     let ran = project(
         &server,
         &[
-            ("environments/dev.yaml", "variables: {v: a, u: URL}"),
-            ("environments/dev.local.yaml", "variables: {v: b}"),
+            ("environments/dev.yaml", "variables: {v: a-text, u: URL}"),
+            ("environments/dev.local.yaml", "variables: {v: b-text}"),
             ("c.yaml", &sending("'{{ v }}'")),
         ],
     )
