@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::event::{Event, Reporter};
 use crate::mask::MaskedWriter;
 use crate::report::Console;
@@ -16,12 +16,14 @@ pub(super) struct Output {
     pub(super) diagnostics: Diagnostics,
     /// Why the report is not whole, when the stream does not take it.
     pub(super) broken: Option<io::Error>,
+    /// Whether what is only worth knowing is left out.
+    pub(super) quiet: bool,
 }
 
 impl Output {
     /// Writes what is still held back. Gives `false` when the report could not be written as a whole.
     pub(super) fn finish(self) -> bool {
-        let Self { console, mut diagnostics, broken } = self;
+        let Self { console, mut diagnostics, broken, .. } = self;
         let broken = console.into_inner().finish().err().or(broken);
         if let Some(error) = &broken {
             diagnostics.tell(&[Diagnostic::error(format!("the report could not be written: {error}"))]);
@@ -35,7 +37,9 @@ impl Output {
 impl Reporter for Output {
     fn event(&mut self, event: &Event<'_>) -> io::Result<()> {
         if let Event::Notice(notice) = event {
-            self.diagnostics.tell(std::slice::from_ref(notice));
+            if !(self.quiet && notice.severity == Severity::Note) {
+                self.diagnostics.tell(std::slice::from_ref(notice));
+            }
             return Ok(());
         }
         if let Err(error) = self.console.event(event) {

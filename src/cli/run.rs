@@ -67,7 +67,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
-    let output = Output { console, diagnostics, broken: None };
+    let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
     runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
 }
 

@@ -221,9 +221,10 @@ impl Loader<'_> {
             }
         }
         if let [first, second, ..] = paths.as_slice() {
+            let shown = |path: &Path| path.strip_prefix(inputs.folder).unwrap_or(path).display().to_string();
             self.findings.push(
                 Diagnostic::error(format!("the collections find different environments called `{name}`"))
-                    .help(format!("`{}` and `{}`", first.display(), second.display()))
+                    .help(format!("`{}` and `{}`", shown(first), shown(second)))
                     .help("run them one after another, or give the path of one with `--env`"),
             );
             return None;

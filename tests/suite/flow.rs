@@ -338,6 +338,32 @@ fn a_folder_means_every_collection_below_it() {
 }
 
 #[test]
+fn collections_that_mean_different_files_by_one_name_are_not_run_together() {
+    let server = server();
+    let environment = format!("variables: {{url: {}}}\n", server.url());
+    Runner::new()
+        .file(".git/HEAD", "ref: refs/heads/main\n")
+        .file("a/environments/dev.yaml", &environment)
+        .file("a/c.yaml", collection("", "- url: /a\n"))
+        .file("b/environments/dev.yaml", &environment)
+        .file("b/c.yaml", collection("", "- url: /b\n"))
+        .args(["a", "b", "--env", "dev"])
+        .expect_exit(2)
+        .expect_stderr(
+            "
+            error: the collections find different environments called `dev`
+              = help: `a/environments/dev.yaml` and `b/environments/dev.yaml`
+              = help: run them one after another, or give the path of one with `--env`
+            ",
+        )
+        .run()
+        .again()
+        .args(["a", "b", "--env", "a/environments/dev.yaml"])
+        .run_passing();
+    assert_eq!(server.lines(), ["GET /a", "GET /b"]);
+}
+
+#[test]
 fn a_dry_run_shows_what_would_be_sent_and_sends_nothing() {
     let server = server();
     let ran = project(&server)
@@ -417,7 +443,8 @@ fn of_several_exit_codes_the_gravest_counts() {
 #[test]
 fn quiet_shows_failures_only() {
     let server = server();
-    let ran = project(&server)
+    let ran = Runner::new()
+        .file("environments/dev.yaml", format!("variables: {{url: {}}}\n", server.url()))
         .file("good.yaml", collection("", "- {name: Good, url: /a, store: {x: $.id}}\n- {name: Off, url: /b, when: x == 'b'}\n"))
         .file(
             "bad.yaml",

@@ -7,4 +7,4 @@ pub(crate) mod runner;
 pub(crate) mod rust_tokens;
 mod scrub;
 pub(crate) mod server;
-mod tls;
+pub(crate) mod tls;

@@ -1,5 +1,7 @@
-//! A loopback server that speaks TLS with a certificate that nobody trusts. Nothing gets through to it.
+//! A loopback server that speaks TLS with a certificate that nobody trusts unless told to. Whoever gets through to it is answered
+//! once, with an empty JSON object.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,11 +10,12 @@ use std::time::Duration;
 
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
-use rustls::{ServerConfig, ServerConnection};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// It stops when this goes out of scope.
 pub(crate) struct TlsServer {
     address: SocketAddr,
+    pem: String,
     stopped: Arc<AtomicBool>,
 }
 
@@ -33,22 +36,33 @@ pub(crate) fn self_signed() -> TlsServer {
                 break;
             }
             // A client that walks away in the middle is what is tested here.
-            let _ = shake_hands(stream, &config);
+            let _ = answer(stream, &config);
         }
     });
-    TlsServer { address, stopped }
+    TlsServer { address, pem: cert.pem(), stopped }
 }
 
-fn shake_hands(mut stream: TcpStream, config: &Arc<ServerConfig>) -> std::io::Result<()> {
+fn answer(mut stream: TcpStream, config: &Arc<ServerConfig>) -> std::io::Result<()> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
     let mut connection = ServerConnection::new(Arc::clone(config)).map_err(std::io::Error::other)?;
     while connection.is_handshaking() {
         connection.complete_io(&mut stream)?;
     }
-    stream.shutdown(Shutdown::Both)
+    let mut stream = StreamOwned::new(connection, stream);
+    let mut lines = BufReader::new(&mut stream).lines();
+    while lines.next().transpose()?.is_some_and(|line| !line.is_empty()) {}
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")?;
+    stream.conn.send_close_notify();
+    stream.flush()?;
+    stream.sock.shutdown(Shutdown::Both)
 }
 
 impl TlsServer {
+    /// Its certificate.
+    pub(crate) fn pem(&self) -> &str {
+        &self.pem
+    }
+
     /// `https://127.0.0.1:PORT`.
     pub(crate) fn url(&self) -> String {
         format!("https://{}", self.address)
