@@ -495,6 +495,42 @@ fn coded_answers_are_decoded() {
 }
 
 #[test]
+fn codings_at_the_edge_are_taken_as_their_standard_says() {
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/head" => Answer::text(200, "").header("Content-Encoding", "gzip"),
+        "/none" => Answer::status(204).header("Content-Encoding", "gzip"),
+        "/empty" => Answer::text(200, "").header("Content-Encoding", "gzip"),
+        "/upper" => Answer::text(200, gzip(b"decoded")).header("Content-Encoding", "X-GZIP"),
+        "/twice" => Answer::text(200, gzip(&gzip(b"decoded"))).header("Content-Encoding", "gzip, gzip"),
+        "/broken" => Answer::text(200, gzip(b"decoded")[..15].to_vec()).header("Content-Encoding", "gzip"),
+        "/lie" => Answer::text(200, "decoded").header("Content-Encoding", "gzip"),
+        _ => Answer::text(200, "decoded").header("Content-Encoding", "rot13"),
+    });
+    for (request, exit) in [
+        ("{url: /head, method: HEAD, assert: {size: 0}}", 0),
+        ("{url: /none, assert: {size: 0}}", 0),
+        ("{url: /empty, assert: {size: 0}}", 0),
+        ("{url: /upper, assert: {body: decoded}}", 0),
+        ("{url: /twice, assert: {body: decoded}}", 0),
+        ("{url: /broken, assert: {body: decoded}}", 3),
+        ("{url: /lie, assert: {body: decoded}}", 3),
+        // What nobody can decode stays as it came.
+        ("{url: /unknown, assert: {body: decoded}}", 0),
+    ] {
+        let ran = Runner::new()
+            .file("c.yaml", format!("defaults: {{base_url: \"{}\"}}\nrequests: [{request}]\n", server.url()))
+            .arg("c.yaml")
+            .run_unchecked();
+        assert_eq!(ran.exit, exit, "{request}: {}", ran.all_output());
+    }
+}
+
+#[test]
 fn requests_to_one_host_share_a_connection() {
     let server = server();
     let requests: String = (0..20).map(|number| format!("  - url: /{number}\n")).collect();
