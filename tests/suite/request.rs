@@ -666,3 +666,38 @@ fn everything_goes_through_a_proxy_but_what_is_excepted() {
     assert_eq!(proxy.requests()[0].header("host"), Some(format!("api.example.test:{port}").as_str()));
     assert_eq!((proxy.requests().len(), server.requests().len()), (1, 2));
 }
+
+#[test]
+fn what_decides_where_a_body_ends_is_not_left_to_a_header() {
+    Runner::new()
+        .file(
+            "c.yaml",
+            r#"
+            defaults: {base_url: "http://127.0.0.1:1"}
+            requests:
+              - {name: Chunked, url: /, headers: {X-One: 1, Transfer-Encoding: chunked}, body: abc}
+              - {name: Length, url: /, headers: {Content-Length: 5}, body: abc}
+            "#,
+        )
+        .arg("c.yaml")
+        .expect_exit(1)
+        .expect_stdout(
+            "
+            ! POST   Chunked                           not sent
+              error: the header `transfer-encoding` can't be sent: runner sets it from the body
+               --> c.yaml:3:49
+                |
+              3 |   - {name: Chunked, url: /, headers: {X-One: 1, Transfer-Encoding: chunked}, body: abc}
+                |                                                 ^^^^^^^^^^^^^^^^^
+            ! POST   Length                            not sent
+              error: the header `content-length` can't be sent: it is not the length of the body; leave it out
+               --> c.yaml:4:38
+                |
+              4 |   - {name: Length, url: /, headers: {Content-Length: 5}, body: abc}
+                |                                      ^^^^^^^^^^^^^^
+
+            2 requests: 2 errored in [duration]
+            ",
+        )
+        .run();
+}
