@@ -90,11 +90,14 @@ fn scheme(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry) -> Opti
         }
         "api_key" => api_key(decoder, templates, entry),
         key => {
-            let finding = decoder.place(entry.key_span);
+            let place = decoder.place(entry.key_span);
             let finding = if LATER.contains(&key) {
-                finding.error(format!("this version of runner can't authorise with `{key}` yet"))
+                place.error(format!("this version of runner can't authorise with `{key}` yet"))
             } else {
-                let finding = finding.error(format!("unknown scheme `{key}` in `auth`"));
+                let finding = place.error(match place.nameable(key) {
+                    Some(key) => format!("unknown scheme `{key}` in `auth`"),
+                    None => "unknown scheme in `auth`".to_owned(),
+                });
                 match nearest(key, SCHEMES.iter().copied()) {
                     Some(near) => finding.label(format!("did you mean `{near}`?")),
                     None => finding.help(format!("one of: {}", SCHEMES.join(", "))),

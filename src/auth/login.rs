@@ -182,7 +182,11 @@ fn options(decoder: &mut Decoder, fields: &Fields<'_>) {
         let Some(node) = fields.get(key) else { continue };
         let Some(text) = decoder.text(node, &format!("`{key}`")) else { continue };
         if !known.contains(&text) {
-            let mut finding = decoder.place(node.span).error(format!("unknown `{key}`: `{text}`"));
+            let place = decoder.place(node.span);
+            let mut finding = place.error(match place.shows() {
+                true => format!("unknown `{key}`: `{text}`"),
+                false => format!("unknown `{key}`"),
+            });
             finding = match nearest(text, known.iter().copied()) {
                 Some(near) => finding.label(format!("did you mean `{near}`?")),
                 None => finding.help(format!("known values: {}", known.join(", "))),

@@ -83,7 +83,11 @@ impl Failure {
     /// Whether the answer lacks what was asked for. After an unexpected status that is a consequence, not worth telling.
     #[must_use]
     pub fn is_absence(&self) -> bool {
-        matches!(self, Self::Missing(_) | Self::NotJson { .. })
+        match self {
+            Self::Missing(_) | Self::NotJson { .. } => true,
+            Self::Mismatch(mismatch) => mismatch.actual.is_none(),
+            Self::Status { .. } | Self::Condition { .. } | Self::Template(_) => false,
+        }
     }
 
     /// The failure as it is told; `mask` hides every known secret.

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::diagnostic::Severity;
+use crate::diagnostic::{Diagnostic, Severity};
 use crate::event::{Event, Reporter};
 use crate::mask::MaskedWriter;
 use crate::report::Console;
@@ -14,17 +14,23 @@ use super::Diagnostics;
 pub(super) struct Output {
     pub(super) console: Console<MaskedWriter<Stream>>,
     pub(super) diagnostics: Diagnostics,
+    /// Why the report is not whole, when the stream does not take it.
+    pub(super) broken: Option<io::Error>,
     /// Whether what is only worth knowing is left out.
     pub(super) quiet: bool,
 }
 
 impl Output {
-    /// Writes what is still held back.
-    pub(super) fn finish(self) {
-        let Self { console, mut diagnostics, .. } = self;
-        // A stream that fails has nobody to be told of.
-        let _ = console.into_inner().finish();
+    /// Writes what is still held back. Gives `false` when the report could not be written as a whole.
+    pub(super) fn finish(self) -> bool {
+        let Self { console, mut diagnostics, broken, .. } = self;
+        let broken = console.into_inner().finish().err().or(broken);
+        if let Some(error) = &broken {
+            diagnostics.tell(&[Diagnostic::error(format!("the report could not be written: {error}"))]);
+        }
+        // Where standard error fails too there is nobody left to tell.
         let _ = diagnostics.out.finish();
+        broken.is_none()
     }
 }
 
@@ -36,6 +42,9 @@ impl Reporter for Output {
             }
             return Ok(());
         }
-        self.console.event(event)
+        if let Err(error) = self.console.event(event) {
+            self.broken.get_or_insert(error);
+        }
+        Ok(())
     }
 }

@@ -67,7 +67,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
-    let output = Output { console, diagnostics, quiet: args.quiet };
+    let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
     runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
 }
 
@@ -119,9 +119,10 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         }
     }
     let _ = output.event(&Event::RunFinished(&summary));
-    output.finish();
+    let written = output.finish();
     match interrupt {
         Some(interrupt) => Exit::Interrupted(interrupt),
+        None if !written => Exit::Unsaved,
         None => exit::of_summary(&summary),
     }
 }

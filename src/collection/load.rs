@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::files::read::{ReadError, read_text};
 use crate::template::Builder;
 use crate::yaml::{self, Decoder, Document, Privacy};
@@ -87,6 +87,14 @@ pub fn discover(folder: &Path, shown: &Path) -> Result<Vec<PathBuf>, Vec<Diagnos
     Ok(found)
 }
 
+/// A file that is probably meant to be a collection: it must not drop out of a run without a word.
+fn mistyped_requests(document: &Document) -> Option<Diagnostic> {
+    let entries = document.root.as_ref()?.entries()?;
+    let slip = entries.iter().find(|entry| nearest(&entry.key, ["requests"]).is_some())?;
+    let place = Place::new(&document.file, slip.key_span);
+    Some(place.error(format!("unknown key `{}` in a collection", slip.key)).label("did you mean `requests`?"))
+}
+
 fn walk(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>, findings: &mut Vec<Diagnostic>) {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
@@ -110,7 +118,7 @@ fn walk(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>, findings: &mut Ve
                 .and_then(|text| yaml::read(&shown, text, Privacy::Open))
             {
                 Ok(Document { root: Some(root), .. }) if root.get("requests").is_some() => found.push(path),
-                Ok(_) => {}
+                Ok(document) => findings.extend(mistyped_requests(&document)),
                 Err(more) => findings.extend(more),
             }
         }

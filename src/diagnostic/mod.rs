@@ -11,7 +11,7 @@ mod suggest;
 
 pub use printable::{printable, printable_block};
 pub use render::{render, render_all};
-pub use source::{Hidden, Place, Position, SourceFile, Span};
+pub use source::{Hidden, Place, Position, SourceFile, Span, looks_like_a_name};
 pub use style::{Paint, Style};
 pub use suggest::nearest;
 

@@ -158,11 +158,31 @@ impl Place {
         Diagnostic::warning(message).at(self.clone())
     }
 
+    /// Whether a message about this place may repeat what stands there.
+    #[must_use]
+    pub fn shows(&self) -> bool {
+        self.file.shows(self.span)
+    }
+
+    /// `key`, which stands here, if a message may repeat it: always on a line that may be shown, else only when it is formed like a
+    /// name. A slip in a local file can make a key of a piece of a secret.
+    #[must_use]
+    pub fn nameable<'k>(&self, key: &'k str) -> Option<&'k str> {
+        (self.shows() || looks_like_a_name(key)).then_some(key)
+    }
+
     /// The 1-based line.
     #[must_use]
     pub fn line(&self) -> usize {
         self.file.position(self.span.start).line
     }
+}
+
+/// Whether `key` is a word of letters, digits and `_`.
+#[must_use]
+pub fn looks_like_a_name(key: &str) -> bool {
+    let form = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    key.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && key.bytes().all(form)
 }
 
 impl fmt::Display for Place {

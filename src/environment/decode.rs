@@ -144,15 +144,22 @@ fn variable(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, folde
         },
         "!prompt" => Some(Content::Prompt(text.unwrap_or_else(|| entry.key.to_string()))),
         name => {
-            let finding = place.error(format!("unknown tag `{name}`"));
+            // A secret that starts with `!` looks like a tag: only one that is nearly a tag is repeated.
             let finding = match nearest(name, TAGS.iter().copied()) {
-                Some(near) => finding.label(format!("did you mean `{near}`?")),
-                None => finding.help(format!("known tags: {}", TAGS.join(", "))),
+                Some(near) => place.error(format!("unknown tag `{name}`")).label(format!("did you mean `{near}`?")),
+                None => place
+                    .error(format!("the value of `{}` starts with an unknown tag", entry.key))
+                    .help(format!("known tags: {}; text that starts with `!` must be quoted", TAGS.join(", "))),
             };
             decoder.report(finding);
             None
         }
     }
+}
+
+/// A tag as a message names it: one that nobody knows may be a piece of a secret.
+fn shown_tag(name: &str) -> String {
+    if TAGS.contains(&name) { format!("the tag `{name}`") } else { "a tag".to_owned() }
 }
 
 /// A tag stands at the top of a variable, nowhere below.
@@ -166,7 +173,7 @@ fn nested_tags(decoder: &mut Decoder, node: &Node, name: &str) {
         if let Some(tag) = &child.tag {
             let finding = decoder
                 .place(tag.span)
-                .error(format!("the tag `{}` stands inside the value of `{name}`", tag.name))
+                .error(format!("{} stands inside the value of `{name}`", shown_tag(&tag.name)))
                 .label("a tag marks a whole variable")
                 .help("give the tagged value a variable of its own and refer to it as `{{ name }}`");
             decoder.report(finding);
@@ -186,8 +193,8 @@ fn stored(decoder: &mut Decoder, node: &Node) -> Vec<Stored> {
                 let place = entry.value.tag.as_ref().map_or(entry.key_span, |tag| tag.span);
                 let finding = decoder
                     .place(place)
-                    .error(format!("the tag `{other}` is not allowed in `stored`"))
-                    .label("`!secret` or `!plain`");
+                    .error(format!("{} is not allowed in `stored`", shown_tag(other)))
+                    .label("only `!secret` and `!plain` are");
                 decoder.report(finding);
                 continue;
             }
@@ -200,10 +207,10 @@ fn stored(decoder: &mut Decoder, node: &Node) -> Vec<Stored> {
                 found.push(Stored { name: entry.key.to_string(), value, secret });
             }
             Err(_) => {
-                let finding = decoder
-                    .place(entry.key_span)
-                    .error(format!("the stored value `{}` is a number that JSON can't spell", entry.key))
-                    .help("put it in quotes");
+                let place = decoder.place(entry.key_span);
+                let name = place.nameable(&entry.key).map(|key| format!(" `{key}`")).unwrap_or_default();
+                let finding =
+                    place.error(format!("the stored value{name} is a number that JSON can't spell")).help("put it in quotes");
                 decoder.report(finding);
             }
         }

@@ -300,11 +300,15 @@ pub(super) fn learn_secret(value: &Value, masker: &Masker) {
     learn_value(value, masker);
 }
 
-/// Makes every text below `value` known as a secret.
+/// Makes every text and number below `value` known as a secret.
 pub(super) fn learn_value(value: &Value, masker: &Masker) {
     match value {
         Value::String(text) => {
             learn_text(text, masker);
+        }
+        // A pin, or a password of digits only.
+        Value::Number(number) => {
+            learn_text(&number.to_string(), masker);
         }
         Value::Array(items) => items.iter().for_each(|item| learn_value(item, masker)),
         Value::Object(members) => members.values().for_each(|member| learn_value(member, masker)),

@@ -76,6 +76,10 @@ pub fn replace_checked<E>(path: &Path, bytes: &[u8], check: impl FnOnce(&[u8]) -
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] when anything stands at `path`, else what the file system reports.
 pub fn create_new(path: &Path, text: &str) -> io::Result<()> {
+    // Most runs find it: then nothing is written, and a killed one leaves nothing behind.
+    if fs::symlink_metadata(path).is_ok() {
+        return Err(io::ErrorKind::AlreadyExists.into());
+    }
     let folder = File::open(folder_of(path))?;
     let new = stage(path, 0o666, text.as_bytes())?;
     sync(new.as_file())?;

@@ -160,6 +160,9 @@ fn tls_reason(error: &rustls::Error) -> TlsReason {
             }
             CertificateError::UnknownIssuer => TlsReason::UnknownIssuer,
             CertificateError::Revoked => TlsReason::Revoked,
+            other if format!("{other}").contains("CaUsedAsEndEntity") => {
+                TlsReason::Other("its certificate is one for signing certificates, not one for a server".to_owned())
+            }
             other => TlsReason::Other(format!("its certificate can't be trusted: {other}")),
         },
         rustls::Error::General(text) if text.starts_with("No CA certificates") => TlsReason::NoRoots,

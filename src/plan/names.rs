@@ -119,12 +119,18 @@ impl<'p> Names<'p> {
             return None;
         }
         let who = format!("`{}` (line {})", first.request.full_name(), first.request.place.line());
-        let when = if first.unit == unit && first.index == index { "only by this request itself:" } else { "only later, by" };
+        let own = first.unit == unit && first.index == index;
+        let when = if own { "only by this request itself:" } else { "only later, by" };
+        let help = if own {
+            format!("test it where it is read: `{name} is undefined or …`, `{name} is defined and …`")
+        } else {
+            format!("move that request up, or test the name first: `when: {name} is defined`")
+        };
         Some(
             read.place
                 .error(format!("`{name}` is read before it has a value"))
                 .label(format!("it is captured {when} {who}"))
-                .help(format!("move that request up, or test the name first: `when: {name} is defined`")),
+                .help(help),
         )
     }
 
@@ -186,7 +192,7 @@ impl<'p> Names<'p> {
             if root == "sandbox" {
                 findings.extend(sandbox_member(environment, read));
             } else if !known.contains(&root) && !self.plan.uncertain.contains(root) {
-                if read.place.file.is_hidden() {
+                if !read.place.shows() {
                     // What stands between the braces may be a piece of a secret.
                     let finding = read.place.error("this value reads a variable that is not defined");
                     findings.push(
@@ -242,7 +248,7 @@ fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> 
     if SANDBOX.contains(&member.as_str()) {
         return None;
     }
-    if read.place.file.is_hidden() {
+    if !read.place.shows() {
         return Some(read.place.error("the sandbox has no such member").help(format!("it has: {}", SANDBOX.join(", "))));
     }
     let finding = read.place.error(format!("the sandbox has no `{member}`"));
@@ -318,7 +324,8 @@ pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<String>> {
     let mut wanted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for request in &planned.collection.requests {
         let name = request.full_name();
-        for (template, _) in templates(request) {
+        let named = super::validate::named_templates(plan, unit, request).into_iter().map(|(template, _)| template);
+        for template in templates(request).into_iter().map(|(template, _)| template).chain(named) {
             for root in template.reads().iter().filter_map(|read| read.path.first()).map(String::as_str) {
                 let given = RESERVED.contains(&root)
                     || planned.collection.variables.iter().any(|variable| variable.name == root && variable.value.is_some())

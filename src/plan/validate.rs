@@ -81,7 +81,11 @@ fn without_repeats(findings: &mut Vec<Diagnostic>) {
 fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
     for (host, place) in &plan.environment.hosts {
         if let Err(error) = host.parse::<HostRule>() {
-            findings.push(place.error(format!("`{host}` is no entry for `hosts`: {error}")).help(error.hint()));
+            let message = match place.shows() {
+                true => format!("`{host}` is no entry for `hosts`: {error}"),
+                false => "this is no entry for `hosts`".to_owned(),
+            };
+            findings.push(place.error(message).help(error.hint()));
         }
     }
 }
@@ -310,7 +314,7 @@ fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Values<'p>, fi
 }
 
 /// The templates of the definition that a request names, and whether it is the environment's.
-fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<(&'p Template, bool)> {
+pub(super) fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<(&'p Template, bool)> {
     match plan.definition(unit, request) {
         Some((Definition { method: Method::Scheme(scheme), .. }, environment)) => {
             scheme.templates().into_iter().map(|template| (template, environment)).collect()
@@ -391,6 +395,10 @@ impl Plan {
         let secret = unset.declaration.content.is_secret();
         let mut ways = Vec::new();
         if secret {
+            if name == "code" {
+                // A code that can be used once, for seconds, may stand on a command line.
+                ways.push("`--var code=…`".to_owned());
+            }
             ways.push(format!("`--secret {name}`"));
             ways.push(format!("the process variable RUNNER_SECRET_{name}"));
         } else {

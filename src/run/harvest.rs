@@ -8,9 +8,8 @@ use url::Url;
 use crate::check::{self, Answer, Failure};
 use crate::collection::{Capture, Request, Source};
 use crate::event::Problem;
-use crate::mask::{Masker, is_secret_name};
+use crate::mask::is_secret_name;
 use crate::plan::{Captured, Scope};
-use crate::secret::Secret;
 use crate::template::{Engine, Template, Tree, Values};
 use crate::trust::Origin;
 
@@ -47,7 +46,7 @@ impl Run<'_, '_> {
         url: &Url,
         expected: bool,
     ) -> Harvest<'h> {
-        learn_token_answer(answer, self.masker);
+        self.learn_token_answer(answer);
         let mut harvest = Harvest::default();
         let mut taken: Vec<Taken<'h>> = Vec::new();
         let stores = if expected { request.stores.as_slice() } else { &[] };
@@ -88,7 +87,7 @@ impl Run<'_, '_> {
         let taint = scope.taint(&mut templates.flat_map(Template::reads));
         let secret = self.is_secret(capture, &value) || taint.secret;
         if secret {
-            learn(&value, self.masker);
+            self.values.protect(&value);
         }
         let origin = if taint.secret && taint.origin != origin { None } else { origin };
         Captured { value: Arc::new(value), secret, origin, given: taint.given }
@@ -98,11 +97,24 @@ impl Run<'_, '_> {
     fn is_secret(&self, capture: &Capture, value: &Value) -> bool {
         let text = match value {
             Value::String(text) => text.clone(),
-            Value::Array(_) | Value::Object(_) => value.to_string(),
-            _ => return capture.secret == Some(true),
+            Value::Array(_) | Value::Object(_) | Value::Number(_) => value.to_string(),
+            Value::Null | Value::Bool(_) => return false,
         };
         let named = || is_secret_name(&capture.name) || self.values.makes_secret(&capture.name);
         capture.secret.unwrap_or_else(named) || self.masker.finds(text.as_bytes())
+    }
+
+    /// In a token answer (a JSON object with `access_token` at the top) the tokens and everything that is named like a secret are
+    /// masked before anything about the answer is said.
+    fn learn_token_answer(&self, answer: &Answer<'_>) {
+        const MARK: &[u8] = b"\"access_token\"";
+        if memchr::memmem::find(answer.body, MARK).is_none() {
+            return;
+        }
+        let Ok(Value::Object(members)) = answer.json() else { return };
+        if members.contains_key("access_token") {
+            members.iter().filter(|(name, _)| is_secret_name(name)).for_each(|(_, value)| self.values.protect(value));
+        }
     }
 }
 
@@ -140,31 +152,4 @@ pub(super) fn simple_paths(request: &Request) -> Option<Vec<&crate::query::JsonP
         return None;
     }
     Some(paths)
-}
-
-/// In a token answer (a JSON object with `access_token` at the top) the tokens and everything that is named like a secret are
-/// masked before anything about the answer is said.
-fn learn_token_answer(answer: &Answer<'_>, masker: &Masker) {
-    const MARK: &[u8] = b"\"access_token\"";
-    if memchr::memmem::find(answer.body, MARK).is_none() {
-        return;
-    }
-    let Ok(Value::Object(members)) = answer.json() else { return };
-    if members.contains_key("access_token") {
-        for (_, value) in members.iter().filter(|(name, _)| is_secret_name(name)) {
-            learn(value, masker);
-        }
-    }
-}
-
-/// Makes every text in `value` known as a secret.
-fn learn(value: &Value, masker: &Masker) {
-    match value {
-        Value::String(text) => {
-            masker.learn(&Secret::new(text.as_str()));
-        }
-        Value::Array(items) => items.iter().for_each(|item| learn(item, masker)),
-        Value::Object(members) => members.values().for_each(|member| learn(member, masker)),
-        _ => {}
-    }
 }

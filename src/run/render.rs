@@ -4,6 +4,7 @@ use std::path::Path;
 
 use bytes::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::{Map, Value};
 use url::Url;
 
 use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
@@ -12,7 +13,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::http;
 use crate::plan::{Found, Plan, Scope};
 use crate::secret::Secret;
-use crate::template::{Engine, Error, Template, Values};
+use crate::template::{Engine, Error, Template, Tree, Values};
 
 use super::gate::Carried;
 
@@ -104,7 +105,7 @@ impl<'a> Renderer<'a, '_> {
         let mut headers: Vec<(String, String)> = Vec::new();
         for field in &request.headers {
             for template in &field.values {
-                for value in self.engine().texts(template, self.scope)? {
+                for value in self.texts(template)? {
                     headers.push((field.name.clone(), fit_for_header(&field.name, value, template)?));
                 }
             }
@@ -129,9 +130,46 @@ impl<'a> Renderer<'a, '_> {
     fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
         let mut found = Vec::new();
         for template in &field.values {
-            found.extend(self.engine().texts(template, self.scope)?);
+            found.extend(self.texts(template)?);
         }
         Ok(found)
+    }
+
+    fn texts(&self, template: &Template) -> Result<Vec<String>, Error> {
+        let texts = self.engine().texts(template, self.scope)?;
+        Ok(texts.into_iter().map(|text| self.protected(template, text)).collect())
+    }
+
+    fn tree(&self, tree: &Tree<Template>) -> Result<Value, Error> {
+        Ok(match tree {
+            Tree::Leaf(leaf) => {
+                let value = self.engine().value(leaf, self.scope)?;
+                if self.derives_secret(leaf) {
+                    self.scope.environment().protect(&value);
+                }
+                value
+            }
+            Tree::List(items) => Value::Array(items.iter().map(|item| self.tree(item)).collect::<Result<_, _>>()?),
+            Tree::Map(entries) => {
+                let mut members = Map::new();
+                for (key, value) in entries {
+                    members.insert(self.engine().text(key, self.scope)?, self.tree(value)?);
+                }
+                Value::Object(members)
+            }
+        })
+    }
+
+    /// `text`, which `template` gave; what was made of a secret is masked like one.
+    fn protected(&self, template: &Template, text: String) -> String {
+        if self.derives_secret(template) {
+            self.scope.environment().protect(&Value::from(text.as_str()));
+        }
+        text
+    }
+
+    fn derives_secret(&self, template: &Template) -> bool {
+        template.transforms() && self.scope.taint(&mut template.reads().iter()).secret
     }
 
     fn pairs(&self, fields: &[Field]) -> Result<Vec<(String, String)>, Error> {
@@ -186,7 +224,7 @@ impl<'a> Renderer<'a, '_> {
         let text = |template: &Template| {
             let own = self.scope.environment().scope(template.reads());
             let values: &dyn Values = if environment { &own } else { self.scope };
-            self.engine().text(template, values)
+            Ok::<_, Error>(self.protected(template, self.engine().text(template, values)?))
         };
         let mut set = |name: &str, value: String| {
             headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
@@ -226,8 +264,10 @@ impl<'a> Renderer<'a, '_> {
                 let text = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
                 (text, "application/x-www-form-urlencoded")
             }
-            Body::Json(tree) => (self.engine().tree(tree, self.scope)?.to_string(), "application/json"),
-            Body::Text(template) => (self.engine().text(template, self.scope)?, "text/plain; charset=utf-8"),
+            Body::Json(tree) => (self.tree(tree)?.to_string(), "application/json"),
+            Body::Text(template) => {
+                (self.protected(template, self.engine().text(template, self.scope)?), "text/plain; charset=utf-8")
+            }
             Body::File { path, content_type } => return self.file(path, content_type.as_ref()),
         };
         let body = http::Body::Bytes(Bytes::from(text.clone()));

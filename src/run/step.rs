@@ -221,8 +221,8 @@ impl Run<'_, '_> {
         failures.iter().for_each(|failure| add(ProblemKind::Capture, failure));
         let not_json = failures.iter().any(|failure| matches!(failure, Failure::NotJson { .. }));
         for failure in self.verdicts(request, scope, &answer) {
-            // A body that is not JSON is one mistake, and behind an unexpected status it is none of its own.
-            if matches!(failure, Failure::NotJson { .. }) && (not_json || status_failed) {
+            // A body that is not JSON is one mistake; behind an unexpected status what is absent is none of its own.
+            if matches!(failure, Failure::NotJson { .. }) && not_json || status_failed && failure.is_absence() {
                 continue;
             }
             add(ProblemKind::Assertion, &failure);

@@ -122,7 +122,7 @@ impl Template {
 /// A fault at its place; in a hidden file without a word of the text.
 fn diagnostic(file: &Arc<SourceFile>, node: &Node, fault: Fault) -> Diagnostic {
     let place = Place::new(file, yaml::locate(file, node, fault.at));
-    if file.is_hidden() {
+    if !place.shows() {
         return place
             .error("this value is not a template that can be read")
             .help("where `{{` is meant as it stands, write `{% raw %}` before and `{% endraw %}` behind it");

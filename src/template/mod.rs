@@ -175,6 +175,12 @@ impl Template {
         &self.inner.reads
     }
 
+    /// Whether it makes something new of what it reads, and does not only put values in as they are.
+    #[must_use]
+    pub fn transforms(&self) -> bool {
+        matches!(self.inner.body, Body::Expression(_) | Body::Text(_))
+    }
+
     /// What it was added as.
     #[must_use]
     pub fn syntax(&self) -> Syntax {

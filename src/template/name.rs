@@ -24,9 +24,10 @@ pub fn name_problem(name: &str, place: &Place) -> Option<Diagnostic> {
     if is_name(name) {
         return None;
     }
-    // In a file of secrets what looks like a name may be a value that lost its quote.
-    let shown = if place.file.is_hidden() { "this".to_owned() } else { format!("`{name}`") };
-    let finding = place.error(format!("{shown} can't be the name of a variable"));
+    let finding = place.error(match place.nameable(name) {
+        Some(name) => format!("`{name}` can't be the name of a variable"),
+        None => "this can't be the name of a variable".to_owned(),
+    });
     Some(finding.help("a name is made of letters, digits and `_`, and does not start with a digit"))
 }
 

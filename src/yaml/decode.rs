@@ -107,8 +107,12 @@ impl Decoder {
                 Some(near) => format!("did you mean `{near}`?"),
                 None => String::new(),
             };
-            let mut finding =
-                self.place(entry.key_span).error(format!("unknown key `{}` in {what}", entry.key)).label(label.clone());
+            let place = self.place(entry.key_span);
+            let message = match place.nameable(&entry.key) {
+                Some(key) => format!("unknown key `{key}` in {what}"),
+                None => format!("unknown key in {what}"),
+            };
+            let mut finding = place.error(message).label(label.clone());
             if label.is_empty() {
                 finding = finding.help(format!("known keys: {}", known.join(", ")));
             }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use runner::mask::Masker;
 use runner::plan::{self, Inputs, Rules};
 
 use crate::support::cases::check;
+use crate::support::runner::Runner;
 use crate::support::server::{Answer, Request};
 
 /// Answers as the path asks for.
@@ -153,16 +155,54 @@ fn no_truncation_of_a_local_file_shows_a_piece_of_a_secret() {
     assert!(told > 100, "most of the files had nothing wrong: {told}");
 }
 
+/// `text` with slips of the hand in it: every slip where a value may begin, one of them anywhere else.
+fn slips(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    const SLIPS: [&[u8]; 10] = [b"\"", b"'", b"{{ ", b"}", b": ", b"\t", b"\n", b" *", b"!", b"\xFF"];
+    let bytes = text.as_bytes();
+    (0..bytes.len()).flat_map(move |at| {
+        let begins = at == 0 || matches!(bytes[at - 1], b' ' | b'"' | b'\'' | b'[' | b'{');
+        let chosen = SLIPS.iter().enumerate().filter(move |(number, _)| begins || at % SLIPS.len() == *number);
+        chosen.map(move |(_, slip)| [&bytes[..at], slip, &bytes[at..]].concat())
+    })
+}
+
 #[test]
 fn no_slip_in_a_local_file_shows_a_piece_of_a_secret() {
     let folder = project();
-    let slips: [&[u8]; 10] = [b"\"", b"'", b"{{ ", b"}", b": ", b"\t", b"\n", b" *", b"!", b"\xFF"];
-    for (number, at) in (0..LOCAL.len()).enumerate() {
-        // Every slip at every third place: all of them would take long.
-        for slip in slips.iter().skip(number % 3).step_by(3) {
-            let local = [&LOCAL.as_bytes()[..at], slip, &LOCAL.as_bytes()[at..]].concat();
-            let said = said(folder.path(), &local);
-            assert_eq!(piece(&said), None, "{slip:?} put in at {at}:\n{said}");
-        }
+    for local in slips(LOCAL).step_by(3) {
+        let said = said(folder.path(), &local);
+        assert_eq!(piece(&said), None, "{}\n{said}", String::from_utf8_lossy(&local));
     }
+}
+
+#[test]
+fn a_slip_in_a_collection_is_told_at_its_place_or_changes_what_is_meant() {
+    const COLLECTION: &str = include_str!("../../collections/oauth2.yaml");
+    let folder = project();
+    let mut told = 0;
+    // One in nine: what stands here is about places; each kind of slip has its own table in `yaml`.
+    for text in slips(COLLECTION).step_by(9) {
+        fs::write(folder.path().join("a.yaml"), &text).expect("the collection");
+        let said = said(folder.path(), b"");
+        let lines = String::from_utf8_lossy(&text).lines().count();
+        for at in said.lines().filter_map(|line| line.trim_start().strip_prefix("--> ")) {
+            let mut numbers = at.rsplit(':').map(|number| number.parse::<usize>().ok());
+            let (column, line) = (numbers.next(), numbers.next());
+            assert!(matches!((line, column), (Some(Some(1..)), Some(Some(1..)))), "{at}");
+            assert!(!at.contains("a.yaml") || line.flatten().is_some_and(|line| line <= lines + 1), "{at}");
+        }
+        told += usize::from(said.contains("a.yaml:"));
+    }
+    assert!(told > 50, "hardly any slip was told: {told}");
+}
+
+#[test]
+fn a_file_that_may_not_be_read_is_told() {
+    let runner = Runner::new().file("a.yaml", "requests: []").arg("a.yaml");
+    let path = runner.path("a.yaml");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).expect("a file of one's own");
+    if fs::File::open(&path).is_ok() {
+        return; // nothing keeps the superuser out
+    }
+    runner.expect_exit(2).expect_stderr("error: the collection `a.yaml` can't be read: permission denied\n").run();
 }

@@ -79,8 +79,8 @@ fn a_secret_of_the_command_line_beats_a_variable() {
     let ran = project(
         &server,
         &[
-            ("environments/dev.yaml", "variables: {v: a, u: URL}"),
-            ("environments/dev.local.yaml", "variables: {v: b}"),
+            ("environments/dev.yaml", "variables: {v: a-text, u: URL}"),
+            ("environments/dev.local.yaml", "variables: {v: b-text}"),
             ("c.yaml", &sending("'{{ v }}'")),
         ],
     )
@@ -188,7 +188,7 @@ fn what_can_not_be_extended_is_told() {
     for (extends, exit, told) in [
         ("other.yaml", 2, "error: environments extend one another in a circle"),
         ("dev.yaml", 2, "error: environments extend one another in a circle"),
-        ("none.yaml", 2, "error: can't read the environment `environments/none.yaml`: it does not exist"),
+        ("none.yaml", 2, "error: the environment `environments/none.yaml` does not exist"),
         (&outside, 6, &format!("error: `extends: {outside}` leads out of the project")),
         ("{a: b}", 2, "error: `extends` must be text, not a map"),
     ] {

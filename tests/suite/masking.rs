@@ -334,28 +334,6 @@ fn a_secret_too_short_to_be_masked_is_told() {
     assert_eq!(ran.stderr.trim_end(), "warning: the secret `pin` is shorter than 4 characters and can't be masked in the output");
 }
 
-/// Whatever is left of a local file, no message about it shows a value.
-#[test]
-fn no_truncation_of_a_local_file_shows_a_value() {
-    let local =
-        "variables:\n  client_secret: \"s3cr3t-text\"\n  k: {a: 'hidden-text'}\nstored:\n  x: !secret |\n    blocked-text\n";
-    let server = server();
-    let runner = project(&server, "requests: [{url: '{{ api_url }}/{{ client_secret }}'}]");
-    let mut mistakes = 0;
-    for end in 0..local.len() {
-        let ran = Runner::new()
-            .beside(&runner)
-            .file("environments/dev.local.yaml", &local[..end])
-            .args(["check", "c.yaml", "--env", "dev"])
-            .run_unchecked();
-        mistakes += usize::from(ran.exit == 2);
-        for part in ["s3cr", "hidd", "bloc"] {
-            assert!(!ran.all_output().contains(part), "{end}\n{}", ran.all_output());
-        }
-    }
-    assert!(mistakes > 20, "only {mistakes} of them were mistakes");
-}
-
 #[test]
 fn a_tagged_value_in_a_shared_file_is_not_shown() {
     let server = server();
@@ -435,5 +413,57 @@ fn a_server_gives_no_commands_to_a_ci_system() {
         let commands: Vec<&str> = ran.stdout.lines().filter(|line| line.trim_start().starts_with("::")).collect();
         assert_eq!(commands, [""; 0], "{}", ran.stdout);
         assert!(ran.stdout.contains("gotcha"), "{}", ran.stdout);
+    }
+}
+
+/// A name that is a secret in one layer is one in all.
+#[test]
+fn a_secret_name_is_secret_in_every_layer() {
+    const VALUE: &str = "a-value-nobody-sees";
+    let answer = || Server::start(|_| Answer::json(200, format!("{{\"v\": \"{VALUE}\"}}")));
+    let use_it = "{url: '{{ api_url }}/', query: {q: '{{ session }}'}}";
+    for (what, environment, local, collection, argument) in [
+        (
+            "captured under a name of the environment",
+            "session: !secret",
+            "",
+            format!("requests: [{{url: '{{{{ api_url }}}}/', capture: {{session: $.v}}}}, {use_it}]"),
+            "",
+        ),
+        (
+            "a variable of the collection under a name of the environment",
+            "session: !secret",
+            "",
+            format!("variables: {{session: {VALUE}}}\nrequests: [{use_it}]"),
+            "",
+        ),
+        ("--var over a stored secret", "x: 1", "stored: {session: !secret old-session}", format!("requests: [{use_it}]"), VALUE),
+        (
+            "captured over a stored secret",
+            "x: 1",
+            "stored: {session: !secret old-session}",
+            format!("requests: [{{url: '{{{{ api_url }}}}/', capture: {{session: $.v}}}}, {use_it}]"),
+            "",
+        ),
+    ] {
+        let (server, foreign) = (answer(), answer());
+        let environment = format!("variables:\n  api_url: {}\n  {environment}\n", server.url());
+        let project = |collection: &str| {
+            let runner = Runner::new()
+                .file("environments/dev.yaml", &environment)
+                .file("environments/dev.local.yaml", local)
+                .file("c.yaml", collection)
+                .args(["c.yaml", "--env", "dev", "-v"]);
+            if argument.is_empty() { runner } else { runner.arg(format!("--var=session={argument}")) }
+        };
+        let ran = project(&collection).run_passing();
+        assert_eq!(server.lines().pop().unwrap(), format!("GET /?q={VALUE}"), "{what}");
+        assert_no_secret(ran.all_output(), VALUE);
+        assert!(ran.stdout.contains("/?q=***"), "{what}\n{}", ran.stdout);
+        // It goes nowhere else either.
+        let elsewhere = collection.replace(use_it, &use_it.replace("{{ api_url }}", &foreign.url()));
+        let ran = project(&elsewhere).run_unchecked();
+        assert_eq!((ran.exit, foreign.connections()), (6, 0), "{what}\n{}", ran.all_output());
+        assert!(ran.stdout.contains("the secret `session` may not go to"), "{what}\n{}", ran.stdout);
     }
 }

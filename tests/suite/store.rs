@@ -108,9 +108,9 @@ fn everything_else_in_the_file_is_kept() {
     for (what, before, after) in [
         (
             "comments, quoting, order, blank lines",
-            "# mine\nvariables:   # a word\n    name: 'it''s'\n\n    list: [a,   b]\nstored:\n  # kept\n  other: \"1\"   # why\n  \
+            "# mine\nvariables:   # a word\n    name: 'it''s'\n\n    list: [aaaa,   bbbb]\nstored:\n  # kept\n  other: \"1\"   # why\n  \
              access_token: old   # note\n  expires_at: 1\n# end\n",
-            "# mine\nvariables:   # a word\n    name: 'it''s'\n\n    list: [a,   b]\nstored:\n  # kept\n  other: \"1\"   # why\n  \
+            "# mine\nvariables:   # a word\n    name: 'it''s'\n\n    list: [aaaa,   bbbb]\nstored:\n  # kept\n  other: \"1\"   # why\n  \
              access_token: token-from-the-answer   # note\n  expires_at: 12345\n# end\n",
         ),
         (
@@ -228,7 +228,7 @@ fn a_file_that_git_would_take_is_not_written() {
     let runner =
         project(&server, COLLECTION).file(".git/HEAD", "ref: refs/heads/main\n").file("environments/.gitignore", "# mine\n");
     let expected = "
-        ✗ GET    Get                               200 [duration]
+        ! GET    Get                               refused
           error: `environments/dev.local.yaml` is not ignored by git, so no secret is written to it
            --> c.yaml:4:13
             |
@@ -237,14 +237,14 @@ fn a_file_that_git_would_take_is_not_written() {
             |
             = help: add this line to the .gitignore beside it: *.local.*
             = help: `--no-save` keeps the values of a run in memory only
-          stored access_token, expires_at for this run only
         - GET    Use                               skipped: a value could not be saved before
-        ✓ GET    Tidy                              200 [duration]
+        - GET    Tidy                              skipped: needs `access_token`, which `Get` should have captured
 
-        3 requests: 1 passed, 1 failed, 1 skipped in [duration]
+        3 requests: 1 errored, 2 skipped in [duration]
         ";
     let ran = runner.expect_exit(6).expect_stdout(expected).run();
-    assert!(!ran.exists(LOCAL));
+    // Nothing was spent on a value that can't be kept.
+    assert_eq!((ran.exists(LOCAL), server.connections()), (false, 0));
     assert_eq!(ran.read("environments/.gitignore"), "# mine\n");
     // With the line it works.
     let again = ran.again().file("environments/.gitignore", "# mine\n*.local.*\n").args(["c.yaml", "--env", "dev"]).run_passing();
@@ -295,40 +295,65 @@ fn a_link_in_the_place_of_the_file_is_refused() {
     assert_eq!(ran.read("environments/elsewhere.yaml"), "a: 1\n");
 }
 
-/// The old file is intact, nothing temporary is left, only the request that is always sent follows, and it has the value.
+/// The old file is intact and nothing temporary is left.
 #[track_caller]
-fn assert_unsaved(what: &str, ran: &Ran, server: &Server) {
+fn assert_unsaved(what: &str, ran: &Ran, before: &str) {
     assert_eq!(ran.exit, 5, "{what}\n{}", ran.all_output());
-    assert_eq!(ran.read(LOCAL), "variables: {a: 1}\n", "{what}");
-    let temporary: Vec<String> = ran.files().into_iter().filter(|file| file.contains("/.dev.local.yaml")).collect();
-    assert_eq!(temporary, [""; 0], "{what}");
-    assert_eq!(server.lines(), ["GET /token", "GET /tidy"], "{what}");
-    assert_eq!(server.requests()[1].header("authorization"), Some("Bearer token-from-the-answer"), "{what}");
+    assert_eq!(ran.read(LOCAL), before, "{what}");
+    let files = ran.files();
+    let left: Vec<&String> = files.iter().filter(|file| file.contains("/.dev.local.yaml") || file.contains("probe")).collect();
+    assert!(left.is_empty(), "{what}: {left:?}");
     assert!(ran.stdout.contains("can't save to `environments/dev.local.yaml`: "), "{what}\n{}", ran.stdout);
     assert!(ran.stdout.contains("`--no-save` keeps the values of a run in memory only"), "{what}\n{}", ran.stdout);
     assert_no_secret(ran.all_output(), TOKEN);
 }
 
+/// The run of a project in which no file may be longer than this many blocks, whoever the user is: what a full disk looks like.
+fn limited(project: Runner, blocks: u32) -> Ran {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec {} c.yaml --env dev", env!("CARGO_BIN_EXE_runner"));
+    Runner::of("sh").beside(&project).args(["-c", &script]).run_unchecked()
+}
+
+/// What is known before the request is sent: a code or a refresh token is not spent on a value that can't be kept.
 #[test]
-fn a_save_that_fails_leaves_the_old_file_and_stops_the_run() {
-    let server_of_lock = server();
-    let runner =
-        project(&server_of_lock, COLLECTION).file(LOCAL, "variables: {a: 1}\n").file("environments/.dev.local.lock/x", "");
-    assert_unsaved("a folder where the lock should be", &runner.run_unchecked(), &server_of_lock);
-    // Not even the user who may do everything writes past this limit; it is what a full disk looks like.
-    let server_of_disk = server();
-    let files = project(&server_of_disk, COLLECTION).file(LOCAL, "variables: {a: 1}\n").file("environments/.gitignore", "*\n");
-    let script = format!("trap '' XFSZ; ulimit -f 0; exec {} c.yaml --env dev", env!("CARGO_BIN_EXE_runner"));
-    let ran = Runner::of("sh").beside(&files).args(["-c", &script]).run_unchecked();
-    assert_unsaved("a full disk", &ran, &server_of_disk);
+fn nothing_is_asked_for_that_can_not_be_saved() {
+    let (server, before) = (server(), "variables: {a: 1}\n");
+    let runner = project(&server, COLLECTION).file(LOCAL, before).file("environments/.dev.local.lock/x", "");
+    assert_unsaved("a folder where the lock should be", &runner.run_unchecked(), before);
+    let ran = limited(project(&server, COLLECTION).file(LOCAL, before), 0);
+    assert_unsaved("a full disk", &ran, before);
     if !rustix::process::geteuid().is_root() {
-        let server = server();
-        let runner = project(&server, COLLECTION).file(LOCAL, "variables: {a: 1}\n");
+        let runner = project(&server, COLLECTION).file(LOCAL, before);
         let folder = runner.path("environments");
         fs::set_permissions(&folder, Permissions::from_mode(0o555)).unwrap();
         let ran = runner.run_unchecked();
         fs::set_permissions(&folder, Permissions::from_mode(0o755)).unwrap();
-        assert_unsaved("a folder that can't be written", &ran, &server);
+        assert_unsaved("a folder that can't be written", &ran, before);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+/// What is known only when the answer is there: after it just the request that is always sent follows, and it has the value.
+#[test]
+fn a_save_that_fails_leaves_the_old_file_and_stops_the_run() {
+    // Longer than the limit, which the lock is not.
+    let before = format!("variables: {{a: 1}}\n{}", "# a line of mine\n".repeat(200));
+    let server_of_disk = server();
+    let full = limited(project(&server_of_disk, COLLECTION).file(LOCAL, &before), 1);
+    let (runner, server_of_lock) = with_file(COLLECTION, |path, local| {
+        if path == "/token" {
+            let lock = local.with_file_name(".dev.local.lock");
+            let _ = fs::remove_file(&lock);
+            fs::create_dir(&lock).unwrap();
+            return Answer::json(200, TOKEN_ANSWER);
+        }
+        Answer::json(200, "{}")
+    });
+    let locked = runner.file(LOCAL, &before).run_unchecked();
+    for (what, ran, server) in [("a full disk", full, server_of_disk), ("a lock that is gone", locked, server_of_lock)] {
+        assert_unsaved(what, &ran, &before);
+        assert_eq!(server.lines(), ["GET /token", "GET /tidy"], "{what}");
+        assert_eq!(server.requests()[1].header("authorization"), Some("Bearer token-from-the-answer"), "{what}");
     }
 }
 
@@ -558,4 +583,28 @@ fn a_killed_run_leaves_a_whole_file() {
     let left = ran.files().into_iter().filter(|file| !matches!(file.as_str(), "c.yaml" | "environments/dev.yaml"));
     let taken: Vec<String> = left.filter(|file| !file.contains(".local.") && !file.ends_with(".gitignore")).collect();
     assert_eq!(taken, [""; 0]);
+}
+
+#[test]
+fn an_index_that_can_not_be_read_lets_nothing_be_written() {
+    let server = server();
+    let runner = project(&server, COLLECTION).file(".git/HEAD", "ref: refs/heads/main\n");
+    write(&runner, ".git/index", b"DIRC\0\0\0\x09\0\0\0\0");
+    let ran = runner.run_unchecked();
+    assert_eq!((ran.exit, ran.exists(LOCAL), server.connections()), (5, false, 0), "{}", ran.all_output());
+    assert!(ran.stdout.contains("git's index has the unknown version 9"), "{}", ran.stdout);
+}
+
+/// Wherever the environment lies, what belongs to it lies beside it.
+#[test]
+fn the_local_file_lies_beside_its_environment() {
+    let server = server();
+    let environment = format!("variables: {{api_url: '{}'}}\n", server.url());
+    let runner = Runner::new().file("elsewhere/mine.yaml", environment).file("deep/c.yaml", COLLECTION);
+    let ran = runner.args(["deep/c.yaml", "--env", "elsewhere/mine.yaml"]).run_unchecked();
+    assert_eq!(ran.exit, 0, "{}", ran.all_output());
+    assert_eq!(
+        ran.files(),
+        ["deep/c.yaml", "elsewhere/.gitignore", "elsewhere/.mine.local.lock", "elsewhere/mine.local.yaml", "elsewhere/mine.yaml"]
+    );
 }

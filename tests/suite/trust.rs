@@ -523,3 +523,41 @@ fn the_rest_of_the_run_goes_on() {
     project.assert_refused("the first", &ran, "the secret `client_secret`", 0);
     assert_eq!(project.own.lines(), ["GET /y"]);
 }
+
+/// An answer of the allowed server points elsewhere: nothing follows it there.
+#[test]
+fn a_redirect_takes_no_secret_along() {
+    for status in [301, 302, 303, 307, 308] {
+        let foreign = stranger();
+        let next = foreign.url();
+        let own = Server::start(move |_| Answer::status(status).header("Location", format!("{next}/x")));
+        let project = Project { own, foreign };
+        let ran = project.runner("requests: [{url: OWN/, auth: mine, form: {a: '{{ client_secret }}'}}]").run_unchecked();
+        assert_eq!((project.own.lines().len(), project.foreign.connections()), (1, 0), "{status}\n{}", ran.all_output());
+        assert_no_secret(ran.all_output(), SECRET);
+    }
+}
+
+/// Only the environment and the command line name a proxy.
+#[test]
+fn a_proxy_of_the_process_environment_sees_nothing() {
+    let project = Project::new();
+    let mut runner = project.runner("requests: [{url: OWN/, auth: mine}]");
+    for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY", "https_proxy", "HTTPS_PROXY"] {
+        runner = runner.env_var(name, project.foreign.url());
+    }
+    runner.run_passing();
+    assert_eq!((project.own.lines(), project.foreign.connections()), (vec!["GET /".to_owned()], 0));
+}
+
+/// A definition of the collection under a name of the environment does not take its place.
+#[test]
+fn the_environments_definition_wins() {
+    let project = Project::new();
+    let collection = "
+        auth: {mine: {bearer: of-the-collection}}
+        requests: [{url: FOREIGN/x, auth: mine}]
+        ";
+    let ran = project.runner(collection).run_unchecked();
+    project.assert_refused("a definition", &ran, "the secret `client_secret`", 0);
+}

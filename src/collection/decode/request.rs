@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::auth::{self, Choice};
 use crate::diagnostic::{Span, nearest};
-use crate::template::{Builder, Syntax, Template};
+use crate::template::{Builder, Syntax, Template, is_name};
 use crate::yaml::{Decoder, Fields, Node, Value};
 
 use super::super::model::{Assertions, Body, Field, Request};
@@ -278,9 +278,11 @@ impl<'d> Requests<'d> {
                 _ => {
                     let finding = place
                         .error(format!("invalid URL `{text}`"))
-                        .label("a URL starts with `https://`, `http://`, `/` or `{{`")
-                        .help(format!("did you mean `https://{text}` or `/{text}`?"));
-                    self.decoder.report(finding);
+                        .label("a URL starts with `https://`, `http://`, `/` or `{{`");
+                    self.decoder.report(match meant_url(text) {
+                        Some(meant) => finding.help(meant),
+                        None => finding,
+                    });
                 }
             }
         }
@@ -343,6 +345,21 @@ impl<'d> Requests<'d> {
         let finding = self.decoder.place(at).error(format!("{what} needs `{key}`"));
         self.decoder.report(finding);
     }
+}
+
+/// What someone probably meant by a text that is no URL.
+fn meant_url(text: &str) -> Option<String> {
+    if let Some(rest) = text.strip_prefix("${").or_else(|| text.strip_prefix('{')) {
+        let (name, rest) = rest.split_once('}')?;
+        return is_name(name.trim()).then(|| format!("a variable is written `\"{{{{ {} }}}}{rest}\"`", name.trim()));
+    }
+    if let Some(rest) = text.strip_prefix('$') {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let (name, rest) = rest.split_at(end);
+        return is_name(name).then(|| format!("a variable is written `\"{{{{ {name} }}}}{rest}\"`"));
+    }
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~:/?#[]@!&'()*+,;=%".contains(&b));
+    (plain && !text.contains("//")).then(|| format!("did you mean `https://{text}` or `/{text}`?"))
 }
 
 /// A map of names to a value or a list of values: headers, query parameters, form fields.

@@ -8,7 +8,7 @@ use super::super::hint;
 use super::super::mistake::Mistake;
 use super::super::{Entry, Kind, Node, Value};
 use super::{Builder, Frame, Merges};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, looks_like_a_name};
 
 /// Maps with more keys than this look for duplicates in a table.
 const FEW_KEYS: usize = 24;
@@ -79,7 +79,9 @@ impl Builder<'_> {
             Some(_) if is_full => {}
             Some(first) => {
                 let line = hint::line_number(self.text, first.start);
-                let mistake = Mistake::new(key.span, format!("duplicate key `{text}`"), format!("the first is at line {line}"));
+                let named = format!("duplicate key `{text}`");
+                let message = if looks_like_a_name(&text) { named.clone() } else { "duplicate key".to_owned() };
+                let mistake = Mistake::new(key.span, message, format!("the first is at line {line}")).shown_message(named);
                 self.report(mistake.help("a key stands once in a map"));
             }
             None => {
