@@ -140,7 +140,7 @@ fn the_environment_for_box_passes_against_it_as_the_guide_says() {
         .args(["--fresh-token", "--var", &format!("code={code}")])
         .expect_exit(1)
         .expect_stdout(
-            r#"
+            "
             ✗ POST   Exchange the code                 400 [duration]
               error: status is 400, expected 200
                 --> collections/oauth2.yaml:16:15
@@ -153,7 +153,7 @@ fn the_environment_for_box_passes_against_it_as_the_guide_says() {
             - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
 
             3 requests: 1 failed, 2 skipped in [duration]
-            "#,
+            ",
         )
         .expect_stderr("warning: `api_url` was given, and no request that was sent reads it\n")
         .run();
