@@ -422,7 +422,7 @@ fn a_secret_is_marked_unless_its_name_says_so() {
     assert_eq!(
         ran.read(LOCAL),
         "stored:\n  access_token: token-from-the-answer\n  session: !secret refresh-from-answer\n  marked: !secret some-text\n  \
-         page_token: !plain next-page\n  text: plain\n  count: 200\n  session_key: !secret 200\n"
+         page_token: !plain next-page\n  text: plain\n  count: 200\n  session_key: 200\n"
     );
     // The next run reads the marks: what is secret is masked, what is plain is shown.
     let next = "
