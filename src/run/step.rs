@@ -140,6 +140,13 @@ impl Run<'_, '_> {
                 http::Class::Transport => ProblemKind::Transport,
                 http::Class::Policy => ProblemKind::Policy,
             };
+            let place = match &error {
+                http::Error::InvalidHeader { name, .. } => {
+                    let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case(name));
+                    field.map_or(place, |field| &field.place)
+                }
+                _ => place,
+            };
             Problem { kind, diagnostic: render::at(place, &error) }
         })
     }

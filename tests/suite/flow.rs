@@ -156,13 +156,13 @@ fn needs_run_first_once_and_only_those_who_name_them_see_their_captures() {
               stored kept in environments/dev.local.yaml
 
             Middle
-            ✓ GET    GET /middle/{{ token }}           200 [duration]
+            ✓ GET    /middle/{{ token }}               200 [duration]
 
             Main
-            ✓ GET    GET /main/{{ token }}/{{ item }}/{{ kept }}  200 [duration]
+            ✓ GET    /main/{{ token }}/{{ item }}/{{ kept }}  200 [duration]
 
             Other
-            ✓ GET    GET /other/{{ kept }}                        200 [duration]
+            ✓ GET    /other/{{ kept }}                        200 [duration]
 
             4 requests: 4 passed in [duration]
             ",
@@ -294,13 +294,13 @@ fn a_folder_means_every_collection_below_it() {
         .expect_stdout(
             "
             A
-            ✓ GET    GET /a                            200 [duration]
+            ✓ GET    /a                                200 [duration]
 
             B
-            ✓ GET    GET /b                            200 [duration]
+            ✓ GET    /b                                200 [duration]
 
             C
-            ✓ GET    GET /c                            200 [duration]
+            ✓ GET    /c                                200 [duration]
 
             3 requests: 3 passed in [duration]
             ",
@@ -663,8 +663,8 @@ fn a_value_that_no_sent_request_reads_is_a_warning() {
         .args(["c.yaml", "--env", "dev", "--var", "used=1", "--var", "skipped=x", "--var", "mistyped=y"])
         .expect_stdout(
             "
-            ✓ GET    GET /a                            200 [duration]
-            - GET    GET /{{ skipped }}                skipped: its `when` does not hold
+            ✓ GET    /a                                200 [duration]
+            - GET    /{{ skipped }}                    skipped: its `when` does not hold
 
             2 requests: 1 passed, 1 skipped in [duration]
             ",
@@ -676,4 +676,65 @@ fn a_value_that_no_sent_request_reads_is_a_warning() {
             ",
         )
         .run();
+}
+
+#[test]
+fn a_value_that_must_be_set_is_missed_before_the_first_byte_or_when_it_is_needed() {
+    let server = server();
+    let project = |requests: &str| {
+        Runner::new()
+            .file("environments/.gitignore", "*.local.*\n.*.lock\n")
+            .file("environments/dev.yaml", format!("variables:\n  url: {}\n  tenant:\n  key: !secret\n", server.url()))
+            .file("c.yaml", collection("", requests))
+            .args(["c.yaml", "--env", "dev"])
+    };
+    // Surely needed: nothing is sent, and everything that is missing is told.
+    project("- url: /a\n- {url: '/{{ tenant }}', headers: {X-Key: '{{ key }}'}, when: url is defined}\n")
+        .expect_exit(2)
+        .expect_stderr(
+            "
+            error: the variable `tenant` has no value
+             --> c.yaml:4:14
+              |
+            4 | - {url: '/{{ tenant }}', headers: {X-Key: '{{ key }}'}, when: url is defined}
+              |              ^^^^^^ needed here, declared at environments/dev.yaml:3:3
+              |
+              = help: give it with `--var tenant=…`, or the process variable RUNNER_VAR_tenant, or `tenant: …` under `variables:` in environments/dev.local.yaml
+
+            error: the secret `key` is not set
+             --> c.yaml:4:47
+              |
+            4 | - {url: '/{{ tenant }}', headers: {X-Key: '{{ key }}'}, when: url is defined}
+              |                                               ^^^ needed here, declared at environments/dev.yaml:4:3
+              |
+              = help: give it with `--secret key`, or the process variable RUNNER_SECRET_key, or `key: …` under `variables:` in environments/dev.local.yaml
+
+            2 mistakes; nothing was sent
+            ",
+        )
+        .run();
+    assert_eq!(server.lines(), [""; 0]);
+    // Needed only when an answer says so.
+    project("- {url: /a, capture: {id: $.id}}\n- {url: '/{{ tenant }}', when: id == 'a'}\n- {url: /c}\n")
+        .expect_exit(1)
+        .expect_stdout(
+            "
+            ✓ GET    GET /a                            200 [duration]
+            ! GET    GET /{{ tenant }}                 not sent
+              error: the variable `tenant` has no value
+               --> c.yaml:4:14
+                |
+              4 | - {url: '/{{ tenant }}', when: id == 'a'}
+                |              ^^^^^^ needed here, declared at environments/dev.yaml:3:3
+                |
+                = help: give it with `--var tenant=…`, or the process variable RUNNER_VAR_tenant, or `tenant: …` under `variables:` in environments/dev.local.yaml
+            ✓ GET    GET /c                            200 [duration]
+
+            3 requests: 2 passed, 1 errored in [duration]
+            ",
+        )
+        .run();
+    project("- {url: /a, capture: {id: $.id}}\n- {url: '/{{ tenant }}', when: id == 'b'}\n").run_passing();
+    project("- {url: /never, when: tenant is defined and tenant == 'x'}\n- {url: '/{{ tenant }}', when: 1 == 2}\n").run_passing();
+    assert_eq!(server.lines(), ["GET /a", "GET /c", "GET /a"]);
 }

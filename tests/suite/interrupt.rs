@@ -33,9 +33,13 @@ fn slow_server() -> Server {
 /// Waits until the server has the slow request.
 fn wait_for_slow(running: &mut Running, server: &Server) {
     running.wait_for("stored access_token");
-    while !server.lines().contains(&"GET /slow".to_owned()) {
+    for _ in 0..5000 {
+        if server.lines().contains(&"GET /slow".to_owned()) {
+            return;
+        }
         std::thread::sleep(Duration::from_millis(2));
     }
+    panic!("the slow request was not sent");
 }
 
 #[test]

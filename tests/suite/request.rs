@@ -390,11 +390,11 @@ fn a_name_that_is_left_out_is_made_and_numbered() {
         .args(["c.yaml", "--var", &format!("url={}", server.url())])
         .expect_stdout(
             "
-            ✓ GET    GET /users/me                     200 [duration]
-            ✓ GET    GET /users/me (2)                 200 [duration]
-            ✓ GET    GET {{ url }}/x?y=1               200 [duration]
-            ✓ DELETE DELETE /users/me                  200 [duration]
-            ✓ GET    GET {{ url }}                     200 [duration]
+            ✓ GET    /users/me                         200 [duration]
+            ✓ GET    /users/me (2)                     200 [duration]
+            ✓ GET    /x?y=1                            200 [duration]
+            ✓ DELETE /users/me                         200 [duration]
+            ✓ GET    {{ url }}                         200 [duration]
             ✓ GET    Files / GET /users/me             200 [duration]
             ✓ GET    Files / Mine                      200 [duration]
 
@@ -444,7 +444,7 @@ fn a_timeout_is_told_with_its_limit_and_how_to_raise_it() {
                 |                       ^^^^^^^^^^^^^^^^^^^^^^^^
                 |
                 = help: raise `timeout` of the request, or `--timeout`, if the server is that slow
-            ✓ GET    GET /                             200 [duration]
+            ✓ GET    /                                 200 [duration]
 
             2 requests: 1 passed, 1 errored in [duration]
             "#,
@@ -495,6 +495,42 @@ fn coded_answers_are_decoded() {
 }
 
 #[test]
+fn codings_at_the_edge_are_taken_as_their_standard_says() {
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        encoder.write_all(text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let server = Server::start(move |request| match request.path.as_str() {
+        "/head" => Answer::text(200, "").header("Content-Encoding", "gzip"),
+        "/none" => Answer::status(204).header("Content-Encoding", "gzip"),
+        "/empty" => Answer::text(200, "").header("Content-Encoding", "gzip"),
+        "/upper" => Answer::text(200, gzip(b"decoded")).header("Content-Encoding", "X-GZIP"),
+        "/twice" => Answer::text(200, gzip(&gzip(b"decoded"))).header("Content-Encoding", "gzip, gzip"),
+        "/broken" => Answer::text(200, gzip(b"decoded")[..15].to_vec()).header("Content-Encoding", "gzip"),
+        "/lie" => Answer::text(200, "decoded").header("Content-Encoding", "gzip"),
+        _ => Answer::text(200, "decoded").header("Content-Encoding", "rot13"),
+    });
+    for (request, exit) in [
+        ("{url: /head, method: HEAD, assert: {size: 0}}", 0),
+        ("{url: /none, assert: {size: 0}}", 0),
+        ("{url: /empty, assert: {size: 0}}", 0),
+        ("{url: /upper, assert: {body: decoded}}", 0),
+        ("{url: /twice, assert: {body: decoded}}", 0),
+        ("{url: /broken, assert: {body: decoded}}", 3),
+        ("{url: /lie, assert: {body: decoded}}", 3),
+        // What nobody can decode stays as it came.
+        ("{url: /unknown, assert: {body: decoded}}", 0),
+    ] {
+        let ran = Runner::new()
+            .file("c.yaml", format!("defaults: {{base_url: \"{}\"}}\nrequests: [{request}]\n", server.url()))
+            .arg("c.yaml")
+            .run_unchecked();
+        assert_eq!(ran.exit, exit, "{request}: {}", ran.all_output());
+    }
+}
+
+#[test]
 fn requests_to_one_host_share_a_connection() {
     let server = server();
     let requests: String = (0..20).map(|number| format!("  - url: /{number}\n")).collect();
@@ -530,7 +566,7 @@ fn a_redirect_is_shown_and_not_followed() {
         .expect_exit(1)
         .expect_stdout(
             "
-            ✓ GET    GET /old                          302 [duration]
+            ✓ GET    /old                              302 [duration]
               redirects to /new?code=***&state=x; this version does not follow redirects
             ✓ GET    Expected                          302 [duration]
             ✗ GET    Not expected                      302 [duration]
@@ -540,7 +576,7 @@ fn a_redirect_is_shown_and_not_followed() {
               5 |   - {url: /old, name: Not expected, assert: {status: 200}}
                 |                                                      ^^^
               redirects to /new?code=***&state=x; this version does not follow redirects
-            ✓ GET    GET /same                         304 [duration]
+            ✓ GET    /same                             304 [duration]
 
             4 requests: 3 passed, 1 failed in [duration]
             ",
@@ -629,4 +665,39 @@ fn everything_goes_through_a_proxy_but_what_is_excepted() {
     run("127.0.0.1", &[], "direct");
     assert_eq!(proxy.requests()[0].header("host"), Some(format!("api.example.test:{port}").as_str()));
     assert_eq!((proxy.requests().len(), server.requests().len()), (1, 2));
+}
+
+#[test]
+fn what_decides_where_a_body_ends_is_not_left_to_a_header() {
+    Runner::new()
+        .file(
+            "c.yaml",
+            r#"
+            defaults: {base_url: "http://127.0.0.1:1"}
+            requests:
+              - {name: Chunked, url: /, headers: {X-One: 1, Transfer-Encoding: chunked}, body: abc}
+              - {name: Length, url: /, headers: {Content-Length: 5}, body: abc}
+            "#,
+        )
+        .arg("c.yaml")
+        .expect_exit(1)
+        .expect_stdout(
+            "
+            ! POST   Chunked                           not sent
+              error: the header `transfer-encoding` can't be sent: runner sets it from the body
+               --> c.yaml:3:49
+                |
+              3 |   - {name: Chunked, url: /, headers: {X-One: 1, Transfer-Encoding: chunked}, body: abc}
+                |                                                 ^^^^^^^^^^^^^^^^^
+            ! POST   Length                            not sent
+              error: the header `content-length` can't be sent: it is not the length of the body; leave it out
+               --> c.yaml:4:38
+                |
+              4 |   - {name: Length, url: /, headers: {Content-Length: 5}, body: abc}
+                |                                      ^^^^^^^^^^^^^^
+
+            2 requests: 2 errored in [duration]
+            ",
+        )
+        .run();
 }

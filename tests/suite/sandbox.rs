@@ -140,30 +140,20 @@ fn the_environment_for_box_passes_against_it_as_the_guide_says() {
         .args(["--fresh-token", "--var", &format!("code={code}")])
         .expect_exit(1)
         .expect_stdout(
-            r#"
+            "
             ✗ POST   Exchange the code                 400 [duration]
               error: status is 400, expected 200
                 --> collections/oauth2.yaml:16:15
                  |
               16 |       status: 200
                  |               ^^^
-              error: `$.token_type` is missing, expected "bearer"
-                --> collections/oauth2.yaml:18:23
-                 |
-              18 |         $.token_type: bearer
-                 |                       ^^^^^^
-              error: `$.expires_in` is missing, expected at least 60
-                --> collections/oauth2.yaml:19:34
-                 |
-              19 |         $.expires_in: {at_least: 60}
-                 |                                  ^^
               server: invalid_grant: Auth code doesn't exist or is invalid for the client
               hint: the code was already used, has expired (at Box after 30 seconds) or was issued to another client or redirect URI; get a new one and run again at once
             - POST   Refresh the tokens                skipped: its `when` does not hold
             - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
 
             3 requests: 1 failed, 2 skipped in [duration]
-            "#,
+            ",
         )
         .expect_stderr("warning: `api_url` was given, and no request that was sent reads it\n")
         .run();
@@ -197,7 +187,7 @@ fn without_a_code_nothing_is_sent_to_box() {
             12 |       code: "{{ code }}"
                |                 ^^^^ needed here, declared at environments/box.yaml:7:3
                |
-               = help: give it with `--secret code`, or the process variable RUNNER_SECRET_code, or `code: …` under `variables:` in environments/box.local.yaml
+               = help: give it with `--var code=…`, or `--secret code`, or the process variable RUNNER_SECRET_code, or `code: …` under `variables:` in environments/box.local.yaml
             "#,
         )
         .run();
@@ -211,7 +201,7 @@ fn without_a_code_nothing_is_sent_to_box() {
             12 |       code: "{{ code }}"
                |                 ^^^^ needed here, declared at environments/box.yaml:7:3
                |
-               = help: give it with `--secret code`, or the process variable RUNNER_SECRET_code, or `code: …` under `variables:` in environments/box.local.yaml
+               = help: give it with `--var code=…`, or `--secret code`, or the process variable RUNNER_SECRET_code, or `code: …` under `variables:` in environments/box.local.yaml
 
             error: the variable `client_id` has no value
               --> collections/oauth2.yaml:13:22
