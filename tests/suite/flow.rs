@@ -719,8 +719,8 @@ fn a_value_that_must_be_set_is_missed_before_the_first_byte_or_when_it_is_needed
         .expect_exit(1)
         .expect_stdout(
             "
-            ✓ GET    GET /a                            200 [duration]
-            ! GET    GET /{{ tenant }}                 not sent
+            ✓ GET    /a                                200 [duration]
+            ! GET    /{{ tenant }}                     not sent
               error: the variable `tenant` has no value
                --> c.yaml:4:14
                 |
@@ -728,7 +728,7 @@ fn a_value_that_must_be_set_is_missed_before_the_first_byte_or_when_it_is_needed
                 |              ^^^^^^ needed here, declared at environments/dev.yaml:3:3
                 |
                 = help: give it with `--var tenant=…`, or the process variable RUNNER_VAR_tenant, or `tenant: …` under `variables:` in environments/dev.local.yaml
-            ✓ GET    GET /c                            200 [duration]
+            ✓ GET    /c                                200 [duration]
 
             3 requests: 2 passed, 1 errored in [duration]
             ",
