@@ -37,7 +37,7 @@ fn collection(plan: &Plan, unit: usize, style: Style) -> String {
     let wanted = wanted_names(plan, unit);
     let method = collection.requests.iter().map(|request| request.method.len()).max().unwrap_or_default();
     for request in &collection.requests {
-        text += &format!("  {:method$}  {}", request.method, request.full_name());
+        text += &format!("  {:method$}  {}", request.method, request.name_behind_method());
         if !request.tags.is_empty() {
             text += &style.paint(Paint::Faint, &format!("  [{}]", request.tags.join(", ")));
         }

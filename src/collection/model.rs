@@ -1,5 +1,6 @@
 //! What a collection file says, as data. Groups and defaults are already resolved into the requests.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,6 +97,15 @@ impl Request {
     #[must_use]
     pub fn full_name(&self) -> String {
         self.groups.iter().chain([&self.name]).map(String::as_str).collect::<Vec<_>>().join(" / ")
+    }
+
+    /// The name as it stands behind the method: a name that was made starts with it.
+    #[must_use]
+    pub fn name_behind_method(&self) -> Cow<'_, str> {
+        match self.groups.is_empty() {
+            true => self.name.strip_prefix(&self.method).map_or(self.name.as_str(), str::trim_start).into(),
+            false => self.full_name().into(),
+        }
     }
 
     /// What it captures and stores.

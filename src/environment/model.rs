@@ -1,7 +1,7 @@
 //! What an environment says, as data.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -196,6 +196,16 @@ impl Environment {
         self.variable(name)?.declarations.iter().rev().find(|declaration| {
             declaration.layer != Layer::CommandLine && !matches!(declaration.content, Content::Unset | Content::SecretUnset)
         })
+    }
+
+    /// The files that hold its secrets: those of `!file`, in whatever layer, and the client's key.
+    pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
+        let declarations = self.variables.iter().flat_map(|variable| &variable.declarations);
+        let files = declarations.filter_map(|declaration| match &declaration.content {
+            Content::File { path, .. } => Some(path.as_path()),
+            _ => None,
+        });
+        files.chain(self.tls.iter().filter_map(|tls| tls.key.as_deref()))
     }
 
     /// The stored value called `name`.

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
@@ -26,6 +27,8 @@ const LINKS: u32 = 40;
 pub struct Root {
     path: PathBuf,
     folder: OwnedFd,
+    /// Files below it that no collection reads.
+    withheld: Vec<PathBuf>,
 }
 
 /// A regular file below the root, open for reading.
@@ -61,6 +64,8 @@ pub enum Rule {
     Local(String),
     /// It lies in a folder of environments.
     Environment,
+    /// The environment takes a secret from it.
+    Secret,
     /// More links than anyone needs, or a circle of them.
     Links,
     /// It may be read, but can't.
@@ -85,6 +90,7 @@ impl fmt::Display for Refusal {
             Rule::Hidden(name) => write!(f, "is not read: `{}` starts with `.`", name.escape_debug()),
             Rule::Local(name) => write!(f, "is not read: `{}` is named like a local file", name.escape_debug()),
             Rule::Environment => f.write_str("is not read: it lies in an `environments` folder"),
+            Rule::Secret => f.write_str("is not read: the environment takes a secret from it"),
             Rule::Links => f.write_str("is not read: too many symbolic links"),
             Rule::Unreadable(error) => error.fmt(f),
         }
@@ -105,7 +111,12 @@ impl Root {
             None => nearest(&fs::canonicalize(collection_folder)?),
         };
         let folder = rustix::fs::open(&path, FOLDER, Mode::empty())?;
-        Ok(Self { path, folder })
+        Ok(Self { path, folder, withheld: Vec::new() })
+    }
+
+    /// Keeps the file at `path`, under whatever name or link, from being opened by a collection: it holds a secret.
+    pub fn withhold(&mut self, path: PathBuf) {
+        self.withheld.push(path);
     }
 
     /// The folder: absolute, without links.
@@ -245,7 +256,14 @@ impl Walk<'_> {
         }
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(self.here(), name.as_os_str(), flags, Mode::empty())?);
-        let length = read::regular(&file)?.len();
+        let facts = read::regular(&file)?;
+        // Looked up now, by what the file is and not by its name: a link of either kind is the same file.
+        let same =
+            |path: &PathBuf| fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (facts.dev(), facts.ino()));
+        if self.root.withheld.iter().any(same) {
+            return Err(Rule::Secret);
+        }
+        let length = facts.len();
         let mut path = self.root.path.clone();
         path.extend(self.folders.iter().map(|(name, _)| name));
         path.push(name);

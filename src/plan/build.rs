@@ -51,7 +51,7 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
     }
     let first_folder = loader.units.first().map(|unit| parent(&unit.collection.path).to_owned());
     let folder = first_folder.unwrap_or_else(|| inputs.folder.to_owned());
-    let root = match Root::find(&folder, inputs.root) {
+    let mut root = match Root::find(&folder, inputs.root) {
         Ok(root) => root,
         Err(error) => {
             // A folder that is not there was told as the collection that is not in it, unless `--root` names it.
@@ -64,6 +64,9 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
         }
     };
     let environment = loader.environment(&root);
+    for path in environment.iter().flat_map(Environment::secret_files) {
+        root.withhold(path.to_owned());
+    }
     let Loader { templates, units, keys, mut findings, uncertain, .. } = loader;
     let engine = templates.compile().map_err(|more| findings.extend(more)).ok();
     let (mut errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);

@@ -120,7 +120,8 @@ impl<W: Write> Console<W> {
         let _ = write!(self.page.text, " {method:<6} ");
 
         let request = step.request;
-        let name = if request.groups.is_empty() { self.page.safe(&request.name) } else { self.page.safe(&request.full_name()) };
+        let name = request.name_behind_method();
+        let name = self.page.safe(&name);
         let lead = columns(&method).saturating_sub(6);
         let room = self.settings.width.map_or(usize::MAX, |width| room(width).saturating_sub(lead));
         let name = fit(&name, room);

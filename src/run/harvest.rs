@@ -100,7 +100,8 @@ impl Run<'_, '_> {
             Value::Array(_) | Value::Object(_) | Value::Number(_) => value.to_string(),
             Value::Null | Value::Bool(_) => return false,
         };
-        let named = || is_secret_name(&capture.name) || self.values.makes_secret(&capture.name);
+        // A number under such a name is a count or an id more often than a secret.
+        let named = || !value.is_number() && is_secret_name(&capture.name) || self.values.makes_secret(&capture.name);
         capture.secret.unwrap_or_else(named) || self.masker.finds(text.as_bytes())
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::diagnostic::{Diagnostic, Place, SourceFile, Span, nearest};
+use crate::diagnostic::{Diagnostic, Place, SourceFile, Span, looks_like_a_name, nearest};
 
 use super::{Entry, Kind, Node, Value};
 
@@ -127,7 +127,14 @@ impl Decoder {
         match &node.value {
             Value::Mapping(entries) => Some(entries),
             _ => {
+                let glued = node
+                    .scalar()
+                    .and_then(|scalar| scalar.text.split_once(':'))
+                    .is_some_and(|(key, rest)| looks_like_a_name(key) && !rest.is_empty() && !rest.starts_with(' '));
                 self.expected(node, what, "a map");
+                if let (true, Some(finding)) = (glued, self.findings.last_mut()) {
+                    finding.label = "a space is missing behind the `:`".to_owned();
+                }
                 None
             }
         }

@@ -324,7 +324,7 @@ fn what_came_is_shortened_and_holds_no_control_characters() {
         .expect_exit(1)
         .expect_stdout(
             r#"
-            ✗ GET    GET {{ url }}                     200 [duration]
+            ✗ GET    {{ url }}                         200 [duration]
               error: `$.long` is "start xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…, expected "short"
                --> c.yaml:4:22
                 |

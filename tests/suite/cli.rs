@@ -307,7 +307,7 @@ fn list_shows_requests_with_tags_and_what_they_need() {
               POST  Details / POST /users/{{ first }}/notes  [details]  needs api_url, note
 
             more  more.yaml
-              DELETE  DELETE /{{ first }}
+              DELETE  /{{ first }}
             ",
         )
         .run();

@@ -156,13 +156,13 @@ fn needs_run_first_once_and_only_those_who_name_them_see_their_captures() {
               stored kept in environments/dev.local.yaml
 
             Middle
-            ✓ GET    GET /middle/{{ token }}           200 [duration]
+            ✓ GET    /middle/{{ token }}               200 [duration]
 
             Main
-            ✓ GET    GET /main/{{ token }}/{{ item }}/{{ kept }}  200 [duration]
+            ✓ GET    /main/{{ token }}/{{ item }}/{{ kept }}  200 [duration]
 
             Other
-            ✓ GET    GET /other/{{ kept }}                        200 [duration]
+            ✓ GET    /other/{{ kept }}                        200 [duration]
 
             4 requests: 4 passed in [duration]
             ",
@@ -294,13 +294,13 @@ fn a_folder_means_every_collection_below_it() {
         .expect_stdout(
             "
             A
-            ✓ GET    GET /a                            200 [duration]
+            ✓ GET    /a                                200 [duration]
 
             B
-            ✓ GET    GET /b                            200 [duration]
+            ✓ GET    /b                                200 [duration]
 
             C
-            ✓ GET    GET /c                            200 [duration]
+            ✓ GET    /c                                200 [duration]
 
             3 requests: 3 passed in [duration]
             ",
@@ -663,8 +663,8 @@ fn a_value_that_no_sent_request_reads_is_a_warning() {
         .args(["c.yaml", "--env", "dev", "--var", "used=1", "--var", "skipped=x", "--var", "mistyped=y"])
         .expect_stdout(
             "
-            ✓ GET    GET /a                            200 [duration]
-            - GET    GET /{{ skipped }}                skipped: its `when` does not hold
+            ✓ GET    /a                                200 [duration]
+            - GET    /{{ skipped }}                    skipped: its `when` does not hold
 
             2 requests: 1 passed, 1 skipped in [duration]
             ",
@@ -719,8 +719,8 @@ fn a_value_that_must_be_set_is_missed_before_the_first_byte_or_when_it_is_needed
         .expect_exit(1)
         .expect_stdout(
             "
-            ✓ GET    GET /a                            200 [duration]
-            ! GET    GET /{{ tenant }}                 not sent
+            ✓ GET    /a                                200 [duration]
+            ! GET    /{{ tenant }}                     not sent
               error: the variable `tenant` has no value
                --> c.yaml:4:14
                 |
@@ -728,7 +728,7 @@ fn a_value_that_must_be_set_is_missed_before_the_first_byte_or_when_it_is_needed
                 |              ^^^^^^ needed here, declared at environments/dev.yaml:3:3
                 |
                 = help: give it with `--var tenant=…`, or the process variable RUNNER_VAR_tenant, or `tenant: …` under `variables:` in environments/dev.local.yaml
-            ✓ GET    GET /c                            200 [duration]
+            ✓ GET    /c                                200 [duration]
 
             3 requests: 2 passed, 1 errored in [duration]
             ",

@@ -38,7 +38,7 @@ fn every_collection_of_the_documents_passes_the_check_with_its_environment() {
             runner = runner.file(path, text);
         }
         runner
-            .args(["check", collection, "--env", environment, "--var", "note=x"])
+            .args(["check", collection, "--env", environment])
             .expect_exit(0)
             .expect_stdout(
                 "no mistakes in 1 collection and N requests\n"

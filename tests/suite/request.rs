@@ -390,11 +390,11 @@ fn a_name_that_is_left_out_is_made_and_numbered() {
         .args(["c.yaml", "--var", &format!("url={}", server.url())])
         .expect_stdout(
             "
-            ✓ GET    GET /users/me                     200 [duration]
-            ✓ GET    GET /users/me (2)                 200 [duration]
-            ✓ GET    GET {{ url }}/x?y=1               200 [duration]
-            ✓ DELETE DELETE /users/me                  200 [duration]
-            ✓ GET    GET {{ url }}                     200 [duration]
+            ✓ GET    /users/me                         200 [duration]
+            ✓ GET    /users/me (2)                     200 [duration]
+            ✓ GET    /x?y=1                            200 [duration]
+            ✓ DELETE /users/me                         200 [duration]
+            ✓ GET    {{ url }}                         200 [duration]
             ✓ GET    Files / GET /users/me             200 [duration]
             ✓ GET    Files / Mine                      200 [duration]
 
@@ -444,7 +444,7 @@ fn a_timeout_is_told_with_its_limit_and_how_to_raise_it() {
                 |                       ^^^^^^^^^^^^^^^^^^^^^^^^
                 |
                 = help: raise `timeout` of the request, or `--timeout`, if the server is that slow
-            ✓ GET    GET /                             200 [duration]
+            ✓ GET    /                                 200 [duration]
 
             2 requests: 1 passed, 1 errored in [duration]
             "#,
@@ -566,7 +566,7 @@ fn a_redirect_is_shown_and_not_followed() {
         .expect_exit(1)
         .expect_stdout(
             "
-            ✓ GET    GET /old                          302 [duration]
+            ✓ GET    /old                              302 [duration]
               redirects to /new?code=***&state=x; this version does not follow redirects
             ✓ GET    Expected                          302 [duration]
             ✗ GET    Not expected                      302 [duration]
@@ -576,7 +576,7 @@ fn a_redirect_is_shown_and_not_followed() {
               5 |   - {url: /old, name: Not expected, assert: {status: 200}}
                 |                                                      ^^^
               redirects to /new?code=***&state=x; this version does not follow redirects
-            ✓ GET    GET /same                         304 [duration]
+            ✓ GET    /same                             304 [duration]
 
             4 requests: 3 passed, 1 failed in [duration]
             ",

@@ -371,7 +371,7 @@ fn an_expression_that_fails_is_told_at_its_place_and_the_run_goes_on() {
         .expect_exit(1)
         .expect_stdout(
             r#"
-            ✓ GET    GET /first                        200 [duration]
+            ✓ GET    /first                            200 [duration]
             ! GET    Sum                               not sent
               error: `+` adds numbers, not a number and text; text is joined by `~`
                --> c.yaml:4:47

@@ -561,3 +561,46 @@ fn the_environments_definition_wins() {
     let ran = project.runner(collection).run_unchecked();
     project.assert_refused("a definition", &ran, "the secret `client_secret`", 0);
 }
+
+/// Files that hold secrets are no bodies, whatever way leads to them, and wherever the body would go.
+#[test]
+fn no_file_of_secrets_is_a_body() {
+    let environment =
+        format!("{}\n", ENVIRONMENT.replace("client_id: abc123", "key: !file ../keys/app.pem\n      client_id: abc123"));
+    for path in [
+        "environments/dev.local.yaml",
+        "environments/dev.yaml",
+        "keys/app.pem",
+        "./keys/../keys/app.pem",
+        "link.pem",
+        "hard.pem",
+        "linked/app.pem",
+        ".env",
+        ".git/config",
+        "deep/../.env",
+        "../outside.txt",
+        "/etc/passwd",
+        "notes.local.txt",
+    ] {
+        let project = Project::new();
+        let runner = project
+            .with(&environment, LOCAL, &format!("requests: [{{url: OWN/, body: {{file: {path}}}}}]"))
+            .file("keys/app.pem", SECRET)
+            .file(".env", SECRET)
+            .file(".git/config", SECRET)
+            .file(".git/HEAD", "ref: refs/heads/main\n")
+            .file(".gitignore", "*.local.*\n")
+            .file("notes.local.txt", SECRET)
+            .file("deep/x.txt", "x");
+        std::os::unix::fs::symlink("keys/app.pem", runner.path("link.pem")).unwrap();
+        std::fs::hard_link(runner.path("keys/app.pem"), runner.path("hard.pem")).unwrap();
+        std::os::unix::fs::symlink("keys", runner.path("linked")).unwrap();
+        let ran = runner.run_unchecked();
+        assert_eq!((ran.exit, project.own.connections()), (6, 0), "{path}\n{}", ran.all_output());
+        assert_no_secret(ran.all_output(), SECRET);
+    }
+    // An ordinary file is one.
+    let project = Project::new();
+    let ran = project.runner("requests: [{url: OWN/echo, body: {file: deep/x.txt}}]").file("deep/x.txt", "x").run_passing();
+    assert_eq!(project.own.requests()[0].text(), "x", "{}", ran.all_output());
+}

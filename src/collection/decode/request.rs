@@ -391,6 +391,10 @@ fn overlay(outer: &[Field], inner: Vec<Field>) -> Vec<Field> {
 
 /// What a made name shows of a url: the path, or the template as written.
 fn path_of(url: &str) -> &str {
+    let after_variable = url.strip_prefix("{{").and_then(|rest| rest.split_once("}}")).map_or("", |(_, rest)| rest);
+    if after_variable.starts_with('/') {
+        return after_variable;
+    }
     let after_scheme = url.split_once("://").map_or("", |(_, rest)| rest);
     match after_scheme.find('/') {
         Some(at) => &after_scheme[at..],

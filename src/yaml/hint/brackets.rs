@@ -44,6 +44,10 @@ impl<'t> Case<'t> {
     }
 
     pub(super) fn unclosed(&self) -> Option<Mistake> {
+        let before = self.line.text.get(..self.column).unwrap_or_default().trim_end();
+        if self.rest().starts_with(',') && before.ends_with(',') {
+            return Some(Mistake::new(self.here(), "nothing stands between two commas", "take one of them out"));
+        }
         let at = self.context.open?;
         let line = Line::at(self.text, at);
         let column = at - line.start;

@@ -6,7 +6,7 @@ use super::super::line::{Line, Slot, quoted};
 use super::super::mistake::Mistake;
 use super::super::tree::DEPTH;
 use super::{Context, QUOTE_IT, must_be_quoted, never_closed, template_at, with_mended};
-use crate::diagnostic::Span;
+use crate::diagnostic::{Span, looks_like_a_name};
 
 /// One scan error, with the line on which it was noticed.
 pub(super) struct Case<'t> {
@@ -158,7 +158,10 @@ impl<'t> Case<'t> {
         let Some(slot) = slot else { return self.colon_missing() };
         let end = self.line.value_end(slot, false);
         let mended = self.line.mended(slot, end, &quoted(&self.line.text[slot.value..end]));
-        let mistake = Mistake::new(self.line.span(slot.value, end), "a value with `: ` in it must be quoted", QUOTE_IT);
+        let mut mistake = Mistake::new(self.line.span(slot.value, end), "a value with `: ` in it must be quoted", QUOTE_IT);
+        if self.line.text.get(slot.value..self.column).is_some_and(looks_like_a_name) {
+            mistake = mistake.help("a map as the value goes on the lines below, indented further, or between `{` and `}`");
+        }
         Some(with_mended(mistake, &mended))
     }
 

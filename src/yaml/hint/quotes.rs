@@ -49,6 +49,9 @@ impl<'t> Case<'t> {
         }
         let starts_quoted = |slot: &Slot| self.line.text[slot.value..].starts_with(['"', '\'']) && slot.value < self.column;
         let Some(slot) = self.line.slots().into_iter().rfind(starts_quoted) else { return Some(mistake) };
+        if slot.depth > 0 && self.rest().starts_with(['"', '\'']) && self.line.text[..self.column].ends_with(' ') {
+            return Some(Mistake::new(self.here(), "a comma is missing", "add a `,` before this"));
+        }
         let end = self.line.value_end(slot, false);
         let value = &self.line.text[slot.value..end];
         let quote = &value[..1];

@@ -188,9 +188,13 @@ fn run(shared: &Parts, case: &Case, answer: fn(&Request) -> Answer) -> Outcome {
     }
 }
 
-/// Text in which durations stand in columns: how many spaces stand before one depends on its length.
+/// Text without what differs from machine to machine: how many spaces stand before a duration depends on its length, and how a
+/// name is not found on the resolver.
 fn steady(text: &str) -> String {
     let line = |line: &str| match line.split_once("[duration]") {
+        None if line.contains("error: could not look up `") => {
+            line.rsplit_once("`: ").map_or(line.to_owned(), |(before, _)| format!("{before}`: [reason]"))
+        }
         Some((before, behind)) if before.trim_end_matches('<').ends_with("  ") => {
             format!("{}  [duration]{behind}", before.trim_end_matches(['<', ' ']))
         }
