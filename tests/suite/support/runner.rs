@@ -156,7 +156,15 @@ impl Runner {
     /// Starts the program.
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
-        let mut command = Command::new(&self.program);
+        let mut command = match ignores_interrupts() {
+            // The background jobs of a script ignore them, and their children inherit that.
+            true => {
+                let mut command = Command::new("env");
+                command.arg("--default-signal=INT").arg(&self.program);
+                command
+            }
+            false => Command::new(&self.program),
+        };
         command.current_dir(self.folders.project.path()).args(&self.arguments).env_clear();
         // The profile is where a coverage run wants its counts.
         for name in ["PATH", "LLVM_PROFILE_FILE"] {
@@ -350,6 +358,13 @@ impl Ran {
         let name = |path: &PathBuf| path.strip_prefix(self.folders.project.path()).expect("below it").display().to_string();
         found.iter().map(name).collect()
     }
+}
+
+/// Whether this process was started with SIGINT ignored, where the system tells it.
+fn ignores_interrupts() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 0b10 != 0)
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
