@@ -25,7 +25,7 @@ pub(super) fn fit(text: &str, room: usize) -> Cow<'_, str> {
     let mut used = 1;
     let end = text.char_indices().find(|(_, c)| {
         // The sign that asks for an emoji widens the character before it, never by more than one column.
-        used += if c == EMOJI_SIGN { 1 } else { c.width().unwrap_or(0) };
+        used += if *c == EMOJI_SIGN { 1 } else { c.width().unwrap_or(0) };
         used > room
     });
     let end = end.map_or(text.len(), |(at, _)| at);
