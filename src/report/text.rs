@@ -9,6 +9,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 /// Stands where a text was cut.
 pub(super) const CUT: char = '…';
 
+/// Variation selector 16.
+const EMOJI_SIGN: char = '\u{FE0F}';
+
 /// The columns that `text` takes.
 pub(super) fn columns(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
@@ -21,7 +24,8 @@ pub(super) fn fit(text: &str, room: usize) -> Cow<'_, str> {
     }
     let mut used = 1;
     let end = text.char_indices().find(|(_, c)| {
-        used += c.width().unwrap_or(0);
+        // The sign that asks for an emoji widens the character before it, never by more than one column.
+        used += if *c == EMOJI_SIGN { 1 } else { c.width().unwrap_or(0) };
         used > room
     });
     let end = end.map_or(text.len(), |(at, _)| at);
@@ -119,6 +123,7 @@ mod tests {
     fn texts_are_cut_to_columns_and_characters() {
         assert_eq!(fit("abcdef", 6), "abcdef");
         assert_eq!(fit("abcdef", 4), "abc…");
+        assert_eq!(fit("1\u{fe0f}bcdef", 4), "1\u{fe0f}b…");
         assert_eq!(fit("漢字漢字", 5), "漢字…");
         assert_eq!(fit("漢字漢字", 4), "漢…");
         assert_eq!(shorten("ééé", 3), "ééé");
