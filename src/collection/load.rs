@@ -41,12 +41,12 @@ pub fn load(path: &Path, shown: &str, templates: &mut Builder) -> Result<Loaded,
 
 /// Decodes `text` as the file at `path`.
 pub(crate) fn load_text(path: &Path, shown: &str, text: String, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
-    let document = yaml::read(shown, text, Privacy::Open)?;
+    let document = yaml::read_on(shown, text, Privacy::Open)?;
     let mut decoder = Decoder::new(&document.file);
     let collection = decode::collection(&mut decoder, templates, &document, path);
     let mistakes = decoder.finish();
     let mut uncertain = BTreeSet::new();
-    if let (Some(root), false) = (&document.root, mistakes.is_empty()) {
+    if let (Some(root), true) = (&document.root, document.has_mistakes() || !mistakes.is_empty()) {
         root.collect_keys(&mut uncertain);
     }
     let findings = document.warnings.into_iter().chain(mistakes).collect();

@@ -136,7 +136,7 @@ impl Loader<'_> {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
         let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
-        let document = yaml::read(&name, text, Privacy::HideTagged)?;
+        let document = yaml::read_on(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
         self.found(document, findings);
@@ -188,7 +188,7 @@ impl Loader<'_> {
                     .help(format!("chmod 600 {name} (the next save does it)")),
             );
         }
-        let document = yaml::read(name, local.text, Privacy::Hidden)?;
+        let document = yaml::read_on(name, local.text, Privacy::Hidden)?;
         let folder = files.local.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Local, self.templates);
         for (name, declaration) in &part.variables {
@@ -214,7 +214,7 @@ impl Loader<'_> {
 
     /// Keeps what is worth saying about a file.
     fn found(&mut self, document: Document, mistakes: Vec<Diagnostic>) {
-        if let (Some(root), false) = (&document.root, mistakes.is_empty()) {
+        if let (Some(root), true) = (&document.root, document.has_mistakes() || !mistakes.is_empty()) {
             root.collect_keys(&mut self.uncertain);
         }
         self.findings.extend(document.warnings.into_iter().chain(mistakes));

@@ -181,6 +181,12 @@ impl Loader<'_> {
         let Ok(root) = Root::find(folder, self.inputs.root) else { return Vec::new() };
         let mut found = Vec::new();
         for need in &collection.needs {
+            // A message about a mistake shows the line that it stands in: no key, note or log is read to find one.
+            if !Path::new(&need.path).extension().is_some_and(|ending| ending == "yaml" || ending == "yml") {
+                let finding = need.place.error(format!("`{}` is no collection: its name does not end in `.yaml`", need.path));
+                self.findings.push(finding);
+                continue;
+            }
             if let Err(refusal) = root.open(folder, &need.path) {
                 let finding = need.place.error(format!("the needed collection {refusal}"));
                 self.findings.push(if refusal.is_policy() { finding.refusal() } else { finding });

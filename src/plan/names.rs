@@ -1,9 +1,10 @@
 //! The rule of known names: whatever a template reads must be declared by a layer or produced by a request.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::collection::{Collection, Request};
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::{Content, Environment};
 use crate::template::{RESERVED, Read, Template};
 
@@ -30,6 +31,8 @@ pub(super) struct Names<'p> {
     plan: &'p Plan,
     declared: HashSet<&'p str>,
     producers: HashMap<&'p str, Vec<Producer<'p>>>,
+    /// Names that an environment would probably have given, with the first place that reads each.
+    homeless: RefCell<BTreeMap<String, Place>>,
     /// Whether an unknown name may be one that only an environment can give.
     open: bool,
 }
@@ -64,7 +67,7 @@ impl<'p> Names<'p> {
                 }
             }
         }
-        Self { plan, declared, producers, open }
+        Self { plan, declared, producers, homeless: RefCell::default(), open }
     }
 
     /// The requests that a reader in `unit` can get `name` from.
@@ -159,10 +162,25 @@ impl<'p> Names<'p> {
                 _ => finding.label(format!("did you mean `{near}`?")),
             },
             None if self.plan.environment.files.is_none() => {
-                finding.help(format!("no environment was chosen: give one with `--env NAME`, or the value with `--var {name}=…`"))
+                // Told together at the end: it is one mistake, however many names it leaves without a value.
+                self.homeless.borrow_mut().entry(name.to_owned()).or_insert_with(|| read.place.clone());
+                return None;
             }
             None => finding.help("variables come from the environment, the collection, captures and `--var`"),
         })
+    }
+
+    /// What a run without an environment has to be told about names that nothing gives.
+    pub(super) fn without_environment(&self) -> Option<Diagnostic> {
+        let homeless = self.homeless.borrow();
+        let (first, place) = homeless.iter().min_by_key(|(_, place)| (place.file.name().to_owned(), place.span.start))?;
+        let names: Vec<String> = homeless.keys().map(|name| format!("`{name}`")).collect();
+        let message = match names.as_slice() {
+            [name] => format!("undefined variable {name}"),
+            names => format!("undefined variables {}", names.join(", ")),
+        };
+        let help = format!("no environment was chosen: give one with `--env NAME`, or the values with `--var {first}=…`");
+        Some(place.error(message).help(help))
     }
 
     /// Checks the collection's own variables and auth definitions: they see every layer and every capture.

@@ -65,6 +65,7 @@ fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, St
             body_file(plan, unit, request, &mut findings);
         }
     }
+    findings.extend(names.without_environment());
     without_repeats(&mut findings);
     findings
 }
@@ -129,15 +130,15 @@ fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &
     }
 }
 
+const NO_STORE: &str = "choose one with `--env NAME`, or keep the value for this run only with `--no-save`";
+
 fn stores(plan: &Plan, request: &Request, rules: Rules, findings: &mut Vec<Diagnostic>) {
     for store in &request.stores {
-        if plan.environment.files.is_none() && !rules.no_save && !rules.open {
-            findings.push(
-                store
-                    .place
-                    .error(format!("there is no environment to store `{}` in", store.name))
-                    .help("choose one with `--env NAME`, or keep the value for this run only with `--no-save`"),
-            );
+        let homeless = plan.environment.files.is_none() && !rules.no_save && !rules.open;
+        // One word on it will do for a run.
+        if homeless && !findings.iter().any(|finding| finding.help.iter().any(|help| help == NO_STORE)) {
+            let message = format!("there is no environment to store `{}` in", store.name);
+            findings.push(store.place.error(message).help(NO_STORE));
         }
         if let Some(declaration) = plan.environment.gives(&store.name) {
             let at = declaration.place.as_ref().map(Place::to_string).unwrap_or_default();

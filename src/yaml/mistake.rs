@@ -16,6 +16,8 @@ pub(super) struct Mistake {
     /// The label for a line that may be shown; empty: the same.
     pub(super) shown: String,
     pub(super) help: Vec<String>,
+    /// Whether what was read besides it can be trusted.
+    pub(super) spares_the_rest: bool,
 }
 
 impl Mistake {
@@ -27,6 +29,7 @@ impl Mistake {
             label: label.into(),
             shown: String::new(),
             help: Vec::new(),
+            spares_the_rest: false,
         }
     }
 
@@ -39,6 +42,12 @@ impl Mistake {
     /// Sets the message that names a character of the value.
     pub(super) fn shown_message(mut self, message: impl Into<String>) -> Self {
         self.shown_message = message.into();
+        self
+    }
+
+    /// Says that what was read besides it can be trusted.
+    pub(super) fn spares_the_rest(mut self) -> Self {
+        self.spares_the_rest = true;
         self
     }
 

@@ -20,12 +20,12 @@ pub mod write;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, SourceFile, Span};
+use crate::diagnostic::{Diagnostic, Severity, SourceFile, Span};
 
 pub use decode::{Decoder, Fields, parse_duration};
 pub use json::{NotJson, to_json};
 pub use locate::locate;
-pub use read::{LARGEST, Privacy, read};
+pub use read::{LARGEST, Privacy, read, read_on};
 pub use scalar::{is_canonical_number, plain_value};
 
 /// A file that was read.
@@ -35,8 +35,16 @@ pub struct Document {
     pub file: Arc<SourceFile>,
     /// The top node; `None` in an empty file (nothing but comments counts as empty).
     pub root: Option<Node>,
-    /// What is allowed and probably not meant, such as ` #x` right behind a value.
+    /// After [`read_on`] also the mistakes that left the rest readable. Else: what is allowed and probably not meant, such as ` #x` right behind a value.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Document {
+    /// Whether something is wrong with the file as YAML that left the rest readable.
+    #[must_use]
+    pub fn has_mistakes(&self) -> bool {
+        self.warnings.iter().any(|finding| finding.severity == Severity::Error)
+    }
 }
 
 /// A value with its place. Cloning is cheap: the content is shared, so an alias costs nothing.

@@ -26,6 +26,18 @@ pub enum Privacy {
 /// # Errors
 /// Everything that is wrong with the file as YAML, each finding at its place.
 pub fn read(name: &str, text: String, privacy: Privacy) -> Result<Document, Vec<Diagnostic>> {
+    match read_on(name, text, privacy) {
+        Ok(document) if document.has_mistakes() => Err(document.warnings),
+        result => result,
+    }
+}
+
+/// As [`read`], but a mistake that leaves the rest readable, such as a duplicate key, is among the warnings of the document, so
+/// that what else is wrong with the file can be told with it.
+///
+/// # Errors
+/// What keeps the file from being read.
+pub fn read_on(name: &str, text: String, privacy: Privacy) -> Result<Document, Vec<Diagnostic>> {
     if text.len() > LARGEST {
         let message = format!("`{name}` is larger than {} MiB", LARGEST >> 20);
         return Err(vec![Diagnostic::error(message).help("rows of data can stand in a csv or jsonl file")]);
@@ -39,13 +51,15 @@ pub fn read(name: &str, text: String, privacy: Privacy) -> Result<Document, Vec<
         Privacy::HideTagged => Hidden::Ranges(joined(tree.tagged)),
     };
     let file = Arc::new(SourceFile::new(name, text, hidden));
-    if tree.mistakes.is_empty() {
-        let warnings = tree.warnings.into_iter().map(|mistake| mistake.warning(&file)).collect();
-        return Ok(Document { file, root: tree.root, warnings });
-    }
     let mut mistakes = tree.mistakes;
     mistakes.sort_by_key(|mistake: &Mistake| mistake.span.start);
-    Err(mistakes.into_iter().map(|mistake| mistake.error(&file)).collect())
+    let readable = mistakes.iter().all(|mistake| mistake.spares_the_rest);
+    let errors = mistakes.into_iter().map(|mistake| mistake.error(&file));
+    if tree.cut || !readable {
+        return Err(errors.collect());
+    }
+    let warnings = errors.chain(tree.warnings.into_iter().map(|mistake| mistake.warning(&file))).collect();
+    Ok(Document { file, root: tree.root, warnings })
 }
 
 /// Ranges in order, those that touch made one, so that a file full of tags stays cheap to ask about.

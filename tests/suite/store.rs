@@ -565,8 +565,15 @@ fn a_killed_run_leaves_a_whole_file() {
     let mut saves = 0;
     for round in 0..ROUNDS {
         let mut running = Runner::new().beside(&runner).args(["c.yaml", "--env", "dev"]).spawn();
-        // From before the first save to the middle of many.
-        std::thread::sleep(Duration::from_micros(20_000 + round * 3_700));
+        // From the first answer to the middle of many, at another moment of a save each time.
+        let seen = server.lines().len() + 1 + usize::try_from(round).unwrap();
+        for _ in 0..100_000 {
+            if server.lines().len() >= seen {
+                break;
+            }
+            std::thread::sleep(Duration::from_micros(100));
+        }
+        std::thread::sleep(Duration::from_micros(round * 370 % 3_000));
         running.kill();
         let ran = running.end();
         let local = ran.read(LOCAL);

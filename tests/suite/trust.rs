@@ -604,3 +604,24 @@ fn no_file_of_secrets_is_a_body() {
     let ran = project.runner("requests: [{url: OWN/echo, body: {file: deep/x.txt}}]").file("deep/x.txt", "x").run_passing();
     assert_eq!(project.own.requests()[0].text(), "x", "{}", ran.all_output());
 }
+
+/// What is no collection by its name is not read as one: the message would show a line of it.
+#[test]
+fn a_needed_file_that_is_no_collection_is_not_shown() {
+    let project = Project::new();
+    let collection = "needs: [keys/app.pem]\nrequests: [{url: OWN/}]\n";
+    project
+        .runner(collection)
+        .file("keys/app.pem", "aaa: bbb: s3cr3t-value-of-client\n")
+        .expect_exit(2)
+        .expect_stderr(
+            "
+            error: `keys/app.pem` is no collection: its name does not end in `.yaml`
+             --> c.yaml:1:9
+              |
+            1 | needs: [keys/app.pem]
+              |         ^^^^^^^^^^^^
+            ",
+        )
+        .run();
+}

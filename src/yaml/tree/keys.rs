@@ -82,7 +82,7 @@ impl Builder<'_> {
                 let named = format!("duplicate key `{text}`");
                 let message = if looks_like_a_name(&text) { named.clone() } else { "duplicate key".to_owned() };
                 let mistake = Mistake::new(key.span, message, format!("the first is at line {line}")).shown_message(named);
-                self.report(mistake.help("a key stands once in a map"));
+                self.report(mistake.help("a key stands once in a map").spares_the_rest());
             }
             None => {
                 if let Some(seen) = &mut frame.seen {
