@@ -6,8 +6,10 @@
 //! May import `store` and what stands left of it; never `run`.
 
 mod build;
+mod circles;
 mod names;
 mod scope;
+mod unset;
 mod validate;
 
 use std::collections::BTreeSet;

@@ -342,7 +342,7 @@ pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<String>> {
     let mut wanted: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for request in &planned.collection.requests {
         let name = request.full_name();
-        let named = super::validate::named_templates(plan, unit, request).into_iter().map(|(template, _)| template);
+        let named = super::unset::named_templates(plan, unit, request).into_iter().map(|(template, _)| template);
         for template in templates(request).into_iter().map(|(template, _)| template).chain(named) {
             for root in template.reads().iter().filter_map(|read| read.path.first()).map(String::as_str) {
                 let given = RESERVED.contains(&root)
