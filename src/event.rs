@@ -68,6 +68,24 @@ pub struct Step<'s> {
     pub duration: Duration,
 }
 
+impl<'s> Step<'s> {
+    /// A request of which there is no answer to tell.
+    #[must_use]
+    pub fn without_answer(request: &'s Request, outcome: Outcome, duration: Duration) -> Self {
+        Self {
+            request,
+            outcome,
+            exchange: None,
+            sent: None,
+            preview: None,
+            captured: Vec::new(),
+            stored: Vec::new(),
+            stored_in: None,
+            duration,
+        }
+    }
+}
+
 /// What a dry run would send.
 pub struct Preview {
     /// The method.

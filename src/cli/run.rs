@@ -180,13 +180,7 @@ fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Cl
         };
         settings.proxy = Some(proxy.ok_or_else(finding)?);
     }
-    Client::new(settings).map_err(|error| {
-        let finding = Diagnostic::error(error.to_string());
-        match error.hint() {
-            Some(hint) => finding.help(hint),
-            None => finding,
-        }
-    })
+    Client::new(settings).map_err(|error| error.finding())
 }
 
 fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {

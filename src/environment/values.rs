@@ -22,7 +22,7 @@ pub trait Sandbox {
 }
 
 /// The members of `sandbox`, and which of them are secrets.
-const SANDBOX: [(&str, bool); 4] = [("url", false), ("client_id", false), ("client_secret", true), ("code", true)];
+pub const SANDBOX: [(&str, bool); 4] = [("url", false), ("client_id", false), ("client_secret", true), ("code", true)];
 
 /// A value with whether it is a secret.
 #[derive(Clone)]

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::diagnostic::Diagnostic;
 use crate::trust::Refusal;
 
 /// A request that got no usable answer.
@@ -213,6 +214,16 @@ impl Error {
             Self::Tls { reason, .. } => !matches!(reason, TlsReason::ClientCertificate | TlsReason::Other(_)),
             Self::BodyFile { .. } => false,
             other => other.class() == Class::Request,
+        }
+    }
+
+    /// The error as it is told, with how to mend it; whoever knows a place adds it.
+    #[must_use]
+    pub fn finding(&self) -> Diagnostic {
+        let finding = Diagnostic::error(self.to_string());
+        match self.hint() {
+            Some(hint) => finding.help(hint),
+            None => finding,
         }
     }
 

@@ -5,13 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::collection::{Collection, Request};
 use crate::diagnostic::{Diagnostic, Place, nearest};
-use crate::environment::{Content, Environment};
+use crate::environment::{Content, Environment, SANDBOX};
 use crate::template::{RESERVED, Read, Template};
 
 use super::{Plan, Unit};
-
-/// The members of `sandbox`.
-const SANDBOX: [&str; 4] = ["url", "client_id", "client_secret", "code"];
 
 /// A request that captures or stores a name.
 #[derive(Debug, Clone, Copy)]
@@ -263,16 +260,17 @@ fn sandbox_member(environment: &Environment, read: &Read) -> Option<Diagnostic> 
         );
     }
     let member = read.path.get(1)?;
-    if SANDBOX.contains(&member.as_str()) {
+    let members = SANDBOX.map(|(name, _)| name);
+    if members.contains(&member.as_str()) {
         return None;
     }
     if !read.place.shows() {
-        return Some(read.place.error("the sandbox has no such member").help(format!("it has: {}", SANDBOX.join(", "))));
+        return Some(read.place.error("the sandbox has no such member").help(format!("it has: {}", members.join(", "))));
     }
     let finding = read.place.error(format!("the sandbox has no `{member}`"));
-    Some(match nearest(member, SANDBOX) {
+    Some(match nearest(member, members) {
         Some(near) => finding.label(format!("did you mean `sandbox.{near}`?")),
-        None => finding.help(format!("it has: {}", SANDBOX.join(", "))),
+        None => finding.help(format!("it has: {}", members.join(", "))),
     })
 }
 
@@ -348,10 +346,11 @@ pub fn wanted_names(plan: &Plan, unit: usize) -> BTreeMap<&str, Vec<String>> {
                 let given = RESERVED.contains(&root)
                     || planned.collection.variables.iter().any(|variable| variable.name == root && variable.value.is_some())
                     || names.producers(unit, root).next().is_some();
-                let readers = wanted.entry(root).or_default();
                 if given {
-                    wanted.remove(root);
-                } else if readers.last() != Some(&name) {
+                    continue;
+                }
+                let readers = wanted.entry(root).or_default();
+                if readers.last() != Some(&name) {
                     readers.push(name.clone());
                 }
             }

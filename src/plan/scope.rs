@@ -11,30 +11,6 @@ use crate::environment::Values;
 use crate::template::{self, Engine, Error, Read};
 use crate::trust::Origin;
 
-/// A value that an answer gave.
-#[derive(Clone)]
-pub struct Captured {
-    /// The value.
-    pub value: Arc<Value>,
-    /// Whether it is a secret.
-    pub secret: bool,
-    /// Where it came from; it may always go back there.
-    pub origin: Option<Origin>,
-    /// Whether a secret of the command line is in it.
-    pub given: bool,
-}
-
-impl std::fmt::Debug for Captured {
-    // The value may be a secret.
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Captured")
-            .field("secret", &self.secret)
-            .field("origin", &self.origin)
-            .field("given", &self.given)
-            .finish_non_exhaustive()
-    }
-}
-
 /// A value that a name has, with what `trust` needs to know of it.
 #[derive(Clone)]
 pub struct Found {
@@ -93,8 +69,8 @@ pub struct Scope<'r> {
     engine: &'r Engine,
     own: HashMap<&'r str, &'r Variable>,
     /// What other collections of the run gave.
-    inherited: HashMap<String, Captured>,
-    captures: RefCell<HashMap<String, Captured>>,
+    inherited: HashMap<String, Found>,
+    captures: RefCell<HashMap<String, Found>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
     used: RefCell<HashSet<&'r str>>,
@@ -123,19 +99,19 @@ impl<'r> Scope<'r> {
     }
 
     /// Adds what another collection of the run gave. It is not handed on by [`Self::captures`].
-    pub fn inherit(&mut self, name: &str, captured: Captured) {
+    pub fn inherit(&mut self, name: &str, captured: Found) {
         self.inherited.insert(name.to_owned(), captured);
     }
 
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
-    pub fn capture(&self, name: &str, captured: Captured) {
+    pub fn capture(&self, name: &str, captured: Found) {
         self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
         self.captures.borrow_mut().insert(name.to_owned(), captured);
     }
 
     /// What the requests of this collection captured and stored so far.
     #[must_use]
-    pub fn captures(&self) -> Vec<(String, Captured)> {
+    pub fn captures(&self) -> Vec<(String, Found)> {
         self.captures.borrow().iter().map(|(name, captured)| (name.clone(), captured.clone())).collect()
     }
 
@@ -161,8 +137,7 @@ impl<'r> Scope<'r> {
             return Ok(Some(Found::plain(Value::from(1))));
         }
         if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
-            let Captured { value, secret, origin, given } = captured.clone();
-            return Ok(Some(Found { value, secret, origin, given }));
+            return Ok(Some(captured.clone()));
         }
         if let Some(evaluated) = self.values.get(name)? {
             let given = evaluated.secret && self.values.is_given(name);

@@ -1,7 +1,6 @@
 //! Decides, before connecting, whether what a request carries may go where it is going.
 
 use std::cell::RefCell;
-use std::rc::Rc;
 use std::sync::Arc;
 
 use url::Url;
@@ -30,7 +29,7 @@ pub struct Gate<'r> {
     values: &'r Values<'r>,
     rules: Vec<HostRule>,
     /// Made when a secret first wants to go somewhere.
-    allowed: RefCell<Option<Rc<Allowed>>>,
+    allowed: RefCell<Option<Arc<Allowed>>>,
 }
 
 /// What was decided about one request; it is asked again at every hop.
@@ -62,7 +61,7 @@ impl<'r> Gate<'r> {
         if carried.is_empty() {
             return Ok(Pass { allowed: Arc::default(), carried });
         }
-        Ok(Pass { allowed: Arc::new(Allowed::clone(&*self.allowed_for(url)?)), carried })
+        Ok(Pass { allowed: self.allowed_for(url)?, carried })
     }
 
     /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
@@ -92,12 +91,12 @@ impl<'r> Gate<'r> {
     }
 
     /// The allowed origins; asked for again when `url` is not among them, since a variable may have been evaluated meanwhile.
-    fn allowed_for(&self, url: &Url) -> Result<Rc<Allowed>, Error> {
+    fn allowed_for(&self, url: &Url) -> Result<Arc<Allowed>, Error> {
         let origin = Origin::of(url);
         if let Some(allowed) = &*self.allowed.borrow()
             && origin.as_ref().is_some_and(|origin| allowed.permits(origin))
         {
-            return Ok(Rc::clone(allowed));
+            return Ok(Arc::clone(allowed));
         }
         let mut allowed = Allowed::default();
         for rule in &self.rules {
@@ -110,8 +109,8 @@ impl<'r> Gate<'r> {
                 }
             }
         }
-        let allowed = Rc::new(allowed);
-        *self.allowed.borrow_mut() = Some(Rc::clone(&allowed));
+        let allowed = Arc::new(allowed);
+        *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
         Ok(allowed)
     }
 }

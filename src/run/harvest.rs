@@ -9,7 +9,7 @@ use crate::check::{self, Answer, Failure};
 use crate::collection::{Capture, Request, Source};
 use crate::event::Problem;
 use crate::mask::is_secret_name;
-use crate::plan::{Captured, Scope};
+use crate::plan::{Found, Scope};
 use crate::template::{Engine, Template, Tree, Values};
 use crate::trust::Origin;
 
@@ -32,7 +32,7 @@ pub(super) struct Harvest<'h> {
 /// One value on its way into the scope.
 pub(super) struct Taken<'h> {
     pub(super) capture: &'h Capture,
-    pub(super) captured: Captured,
+    pub(super) captured: Found,
     pub(super) stored: bool,
 }
 
@@ -77,7 +77,7 @@ impl Run<'_, '_> {
 
     /// A value with what `trust` needs to know of it. Its templates read more than the answer: a value that holds a secret of
     /// the environment did not come from where the answer came from.
-    fn captured(&self, capture: &Capture, scope: &Scope<'_>, value: Value, url: &Url) -> Captured {
+    fn captured(&self, capture: &Capture, scope: &Scope<'_>, value: Value, url: &Url) -> Found {
         let origin = Origin::of(url);
         let own = match &capture.source {
             Source::Value(template) => Some(template),
@@ -90,7 +90,7 @@ impl Run<'_, '_> {
             self.values.protect(&value);
         }
         let origin = if taint.secret && taint.origin != origin { None } else { origin };
-        Captured { value: Arc::new(value), secret, origin, given: taint.given }
+        Found { value: Arc::new(value), secret, origin, given: taint.given }
     }
 
     /// Whether a captured value is a secret by itself. What holds a known secret is one, whatever the collection calls it.
@@ -132,7 +132,8 @@ pub(super) fn render_with(
 
 /// Whether the paths of a request can be read in one pass, without building the tree of the body.
 pub(super) fn simple_paths(request: &Request) -> Option<Vec<&crate::query::JsonPath>> {
-    let reads_response = |template: &Template| template.reads().iter().any(|read| read.path[0] == "response");
+    let reads_response =
+        |template: &Template| template.reads().iter().any(|read| read.path.first().is_some_and(|root| root == "response"));
     let mut paths = Vec::new();
     for capture in request.products() {
         match &capture.source {

@@ -22,7 +22,7 @@ use crate::environment::Values;
 use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
 use crate::http::Client;
 use crate::mask::Masker;
-use crate::plan::{Captured, Plan, Scope};
+use crate::plan::{Found, Plan, Scope};
 use crate::store::Store;
 
 pub use gate::Gate;
@@ -65,14 +65,14 @@ pub struct Run<'r, 'o> {
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
     /// What was stored so far: every later collection of the run sees it.
-    stored: HashMap<String, Captured>,
+    stored: HashMap<String, Found>,
 }
 
 /// What a finished collection leaves to those that need it.
 #[derive(Debug, Default)]
 struct Finished {
     failed: bool,
-    captures: HashMap<String, Captured>,
+    captures: HashMap<String, Found>,
 }
 
 impl<'r, 'o> Run<'r, 'o> {
@@ -153,17 +153,7 @@ impl<'r, 'o> Run<'r, 'o> {
 
     /// Tells a request that is not looked at any closer.
     fn skip(&mut self, request: &Request, reason: Skipped) -> Outcome {
-        self.finish(Step {
-            request,
-            outcome: Outcome::Skipped(reason),
-            exchange: None,
-            sent: None,
-            preview: None,
-            captured: Vec::new(),
-            stored: Vec::new(),
-            stored_in: None,
-            duration: Duration::ZERO,
-        })
+        self.finish(Step::without_answer(request, Outcome::Skipped(reason), Duration::ZERO))
     }
 
     /// Counts a step, tells it, and gives its outcome back.

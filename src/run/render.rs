@@ -3,22 +3,19 @@
 use std::path::Path;
 
 use bytes::Bytes;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::utf8_percent_encode;
 use serde_json::{Map, Value};
 use url::Url;
 
 use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
-use crate::diagnostic::{Diagnostic, Place};
+
 use crate::http;
 use crate::plan::{Found, Plan, Scope};
 use crate::secret::Secret;
-use crate::template::{Engine, Error, Template, Tree, Values};
+use crate::template::{Engine, Error, RESERVED_IN_URL, Template, Tree, Values};
 
 use super::gate::Carried;
-
-/// All but the unreserved characters of RFC 3986 §2.3.
-const COMPONENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// A request that can be sent.
 pub(super) struct Rendered {
@@ -119,7 +116,7 @@ impl<'a> Renderer<'a, '_> {
         {
             headers.push(("Content-Type".to_owned(), body.content_type.clone()));
         }
-        let method = http::Method::new(&request.method).map_err(|error| at(request.url.place(), &error))?;
+        let method = http::Method::new(&request.method).map_err(|error| error.finding().at(request.url.place().clone()))?;
         let mut sent = http::Request::new(method, url);
         sent.headers = headers;
         let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
@@ -301,9 +298,9 @@ fn append_query(url: &mut Url, pairs: &[(String, String)]) {
         if !query.is_empty() {
             query.push('&');
         }
-        query.extend(utf8_percent_encode(name, COMPONENT));
+        query.extend(utf8_percent_encode(name, RESERVED_IN_URL));
         query.push('=');
-        query.extend(utf8_percent_encode(value, COMPONENT));
+        query.extend(utf8_percent_encode(value, RESERVED_IN_URL));
     }
     url.set_query(Some(&query));
 }
@@ -320,13 +317,4 @@ fn fit_for_header(name: &str, value: String, template: &Template) -> Result<Stri
         true => finding.into(),
         false => finding.label(format!("it comes from {}", names.join(" or "))).into(),
     })
-}
-
-/// What an error of `http` tells, at a place.
-pub(super) fn at(place: &Place, error: &http::Error) -> Diagnostic {
-    let finding = place.error(error.to_string());
-    match error.hint() {
-        Some(hint) => finding.help(hint),
-        None => finding,
-    }
 }

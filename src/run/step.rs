@@ -15,24 +15,14 @@ use crate::trust::{Allowed, Origin};
 use super::Run;
 use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
-use super::render::{self, Rendered, Renderer};
+use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
 
 impl Run<'_, '_> {
     /// Takes a request through all its stages and tells how it ended.
     pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'_>) -> Outcome {
         let started = Instant::now();
-        let blank = |outcome: Outcome| Step {
-            request,
-            outcome,
-            exchange: None,
-            sent: None,
-            preview: None,
-            captured: Vec::new(),
-            stored: Vec::new(),
-            stored_in: None,
-            duration: started.elapsed(),
-        };
+        let blank = |outcome: Outcome| Step::without_answer(request, outcome, started.elapsed());
         let renderer = Renderer { plan: self.plan, unit, scope };
         let ready = match self.may_run(request, &renderer) {
             Ok(()) => renderer.render(request).map_err(|error| Outcome::Errored(Box::new(build_problem(error, request)))),
@@ -147,7 +137,7 @@ impl Run<'_, '_> {
                 }
                 _ => place,
             };
-            Problem { kind, diagnostic: render::at(place, &error) }
+            Problem { kind, diagnostic: error.finding().at(place.clone()) }
         })
     }
 

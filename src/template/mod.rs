@@ -40,6 +40,7 @@ pub use builder::Builder;
 pub use engine::Engine;
 pub use name::{RESERVED, is_name, name_problem};
 pub use tree::Tree;
+pub use url::RESERVED as RESERVED_IN_URL;
 
 /// The largest output of a template, in bytes.
 const MAX_OUTPUT: usize = 8 * 1024 * 1024;
