@@ -14,6 +14,7 @@ mod capture;
 mod cli;
 mod environment;
 mod examples;
+mod fault;
 mod flow;
 mod interrupt;
 mod masking;

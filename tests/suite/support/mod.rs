@@ -8,3 +8,4 @@ pub(crate) mod rust_tokens;
 mod scrub;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod trace;
