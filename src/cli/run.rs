@@ -14,7 +14,7 @@ use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
 use crate::mask::Masker;
 use crate::plan::Plan;
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
-use crate::run::{Gate, Policy, Run};
+use crate::run::{Gate, Policy, Run, UnderWay};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Secret;
 use crate::store::Store;
@@ -107,9 +107,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         summary.interrupted = true;
         summary.duration = started.elapsed();
     }
-    if let (Some(_), Some(name)) = (interrupt, under_way) {
-        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
-        let _ = output.event(&Event::Notice(&notice));
+    if let (Some(_), Some(under_way)) = (interrupt, under_way) {
+        let _ = output.event(&Event::Notice(&half_done(&under_way)));
     }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
@@ -125,6 +124,17 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         None if !written => Exit::Unsaved,
         None => exit::of_summary(&summary),
     }
+}
+
+/// What an interrupted run must tell.
+fn half_done(under_way: &UnderWay) -> Diagnostic {
+    Diagnostic::warning(match under_way {
+        UnderWay::Answer { request } => format!("interrupted while `{request}` was under way; the server may have received it"),
+        UnderWay::Save { request, names } => {
+            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("interrupted while `{request}` waited to save {names}: not saved")
+        }
+    })
 }
 
 /// Starts the embedded server when the environment asks for it.

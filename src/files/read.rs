@@ -130,7 +130,7 @@ pub fn read_local(path: &Path) -> Result<Local, ReadError> {
 
 fn open(path: &Path, more: OFlags) -> Result<(File, Metadata), ReadError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(descriptor) => File::from(descriptor),
         Err(Errno::LOOP) if more.contains(OFlags::NOFOLLOW) => return Err(ReadError::IsLink),
         Err(error) => return Err(io::Error::from(error).into()),

@@ -1,21 +1,480 @@
-//! Saving under fault.
+//! Saving under fault: the program is watched, killed, starved and stopped at every system call of a save, and other writers and
+//! editors come in between. What a save promises is in `docs/environments.md`.
 
-use crate::support::runner::Runner;
+use std::fs;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use nix::errno::Errno;
+
+use crate::store::{COLLECTION, IGNORED, LOCAL, TOKEN, new_project, project, server};
+use crate::support::leak::assert_no_secret;
+use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
-use crate::support::trace::{Verdict, trace};
+use crate::support::trace::{Call, Traced, Verdict, assert_kept_before_anything, trace};
 
-const LOCAL: &str = "environments/dev.local.yaml";
+/// One value, stored, and nothing else.
+const ONE: &str = "requests: [{name: Get, url: '{{ api_url }}/token', store: {access_token: $.access_token}}]";
+const OLD: &str = "# mine\nvariables: {a: 1}\nstored:\n  access_token: old # note\n";
+const NEW: &str = "# mine\nvariables: {a: 1}\nstored:\n  access_token: token-from-the-answer # note\n";
+
+/// The calls that can be interrupted by a signal, by their manual pages.
+const INTERRUPTIBLE: &[&str] = &["open", "read", "write", "fsync", "flock", "truncate", "close"];
+
+/// What a disk says that is full, broken, not ours, or one of too many.
+const ERRORS: &[(Errno, &str)] = &[
+    (Errno::EIO, "input/output error"),
+    (Errno::ENOSPC, "no space left on device"),
+    (Errno::EDQUOT, "disk quota exceeded"),
+    (Errno::EROFS, "read-only file system"),
+    (Errno::EACCES, "permission denied"),
+    (Errno::EMFILE, "too many open files"),
+];
+
+/// Numbers the calls that touch files in the parts of a run that matter here.
+#[derive(Default)]
+struct Points {
+    /// Which save, or which attempt to prepare one, from 0; `None` before the first.
+    round: Option<usize>,
+    /// The file calls in it so far.
+    calls: usize,
+    open: bool,
+}
+
+impl Points {
+    /// The calls of a save: between an answer and the next word of the program.
+    fn of_save(&mut self, call: &Call) -> Option<(usize, usize)> {
+        if call.speaks() {
+            let sends = call.is_on_socket() && call.name != "connect";
+            if sends && !self.open {
+                (self.round, self.calls) = (Some(self.round.map_or(0, |round| round + 1)), 0);
+            }
+            self.open = sends;
+        }
+        self.number(call)
+    }
+
+    /// The calls that prepare for saves: from the first look at `.gitignore` to the next word of the program.
+    fn of_preparation(&mut self, call: &Call) -> Option<(usize, usize)> {
+        if call.speaks() {
+            self.open = false;
+        } else if !self.open && call.is("stat", "environments/.gitignore") {
+            (self.round, self.calls, self.open) = (Some(self.round.map_or(0, |round| round + 1)), 0, true);
+        }
+        self.number(call)
+    }
+
+    fn number(&mut self, call: &Call) -> Option<(usize, usize)> {
+        if !self.open || call.path().is_none() {
+            return None;
+        }
+        self.calls += 1;
+        Some((self.round?, self.calls - 1))
+    }
+}
+
+/// The names in the folder of the environment.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// The temporary files among them.
+fn temporary(folder: &Path) -> Vec<String> {
+    names(folder).into_iter().filter(|name| name.contains("tmp") || name.contains("probe")).collect()
+}
+
+fn again(ran: &Ran) -> Runner {
+    ran.again().args(["c.yaml", "--env", "dev"])
+}
 
 #[test]
-fn show() {
-    let server = Server::start(|_| Answer::json(200, r#"{"access_token":"token-from-the-answer"}"#));
-    let environment = format!("variables:\n  api_url: {}\n", server.url());
-    let runner = Runner::new().file("environments/dev.yaml", environment)
-        .file("environments/.gitignore", "*.local.*\n.*.lock\n")
-        .file(LOCAL, "a: 1\n")
-        .file("c.yaml", "requests:\n  - {url: '{{ api_url }}/token', store: {access_token: $.access_token}}\n").args(["c.yaml", "--env", "dev"]);
-    let (ran, calls) = trace(runner, |_| Verdict::Pass).unwrap().ended();
-    for call in &calls { eprintln!("{call}"); }
-    eprintln!("{} {}", ran.exit, ran.all_output());
-    panic!();
+fn nothing_leaves_the_program_before_a_value_is_on_disk() {
+    for local in [None, Some(OLD)] {
+        let server = server();
+        let mut runner = project(&server, COLLECTION);
+        if let Some(text) = local {
+            runner = runner.file(LOCAL, text);
+        }
+        let Some(traced) = trace(runner, |_| Verdict::Pass) else { return };
+        let (ran, calls) = traced.ended();
+        assert_eq!(ran.exit, 0, "{}", ran.all_output());
+        assert_kept_before_anything(&calls, LOCAL);
+        // What speaks after it: the report of this request, and the next one.
+        assert!(calls.iter().any(Call::speaks));
+    }
+}
+
+/// What was damaged on its way to the disk does not take the place of the old file.
+#[test]
+fn what_reads_back_otherwise_is_not_kept() {
+    for damage in ["stored: {access_token: token-fr", "stored:\n  access_token: other\n", ""] {
+        let server = server();
+        let runner = project(&server, COLLECTION).file(LOCAL, OLD);
+        let top = runner.path("");
+        let Some(traced) = trace(runner, |call| {
+            if let ("fsync", Some(path)) = (call.name, call.path())
+                && path.ends_with(".tmp")
+            {
+                fs::write(top.join(path), damage).unwrap();
+            }
+            Verdict::Pass
+        }) else {
+            return;
+        };
+        let (ran, _) = traced.ended();
+        assert_eq!((ran.exit, ran.read(LOCAL).as_str()), (5, OLD), "{damage}\n{}", ran.all_output());
+        let reason = "can't save to `environments/dev.local.yaml`: what was read back is not what was written";
+        assert!(ran.stdout.contains(reason), "{}", ran.stdout);
+        assert_eq!(server.lines(), ["GET /token", "GET /tidy"]);
+    }
+}
+
+/// Killed before every system call of a save, and of what prepares for it: the file is wholly old or wholly new, at most one
+/// temporary file is left, git would not take it, and the next run works and takes it away.
+#[test]
+fn a_run_killed_at_any_call_of_a_save_leaves_a_whole_file() {
+    let server = server();
+    for preparing in [true, false] {
+        let mut states = Vec::new();
+        let mut left_behind = 0;
+        for point in 0.. {
+            // In a folder without a `.gitignore` preparing has the most to do.
+            let runner = if preparing { new_project(&server, ONE) } else { project(&server, ONE) };
+            let runner = runner.file(LOCAL, OLD);
+            let folder = runner.path("environments");
+            let mut points = Points::default();
+            let Some(traced) = trace(runner, |call| {
+                let at = if preparing { points.of_preparation(call) } else { points.of_save(call) };
+                if at == Some((0, point)) { Verdict::Kill } else { Verdict::Pass }
+            }) else {
+                return;
+            };
+            let (ran, calls) = traced.ended();
+            let what = format!("point {point}: {}", calls.last().unwrap());
+            let local = ran.read(LOCAL);
+            assert!(local == OLD || local == NEW, "{what}\n{local}");
+            states.push(local == NEW);
+            let left = temporary(&folder);
+            assert!(left.len() <= 1 && left.iter().all(|name| name.starts_with(".dev.local.yaml.")), "{what}: {left:?}");
+            left_behind += left.len();
+            let ignored = fs::read_to_string(folder.join(".gitignore")).unwrap_or_else(|_| IGNORED.to_owned());
+            assert_eq!(ignored, IGNORED, "{what}");
+            let exit = ran.exit;
+            let next = again(&ran).run_unchecked();
+            assert_eq!((next.exit, next.read(LOCAL).as_str()), (0, NEW), "{what}\n{}", next.all_output());
+            assert_eq!(temporary(&folder), [""; 0], "{what}");
+            if exit == 0 {
+                assert!(point > 20, "only {point} calls were seen");
+                break;
+            }
+            assert_eq!(exit, 137, "{what}");
+        }
+        assert!(left_behind > 0, "no kill came between the making of the temporary file and its end");
+        assert!(states.is_sorted(), "old before the rename and new after it: {states:?}");
+    }
+}
+
+/// A run of many saves, each of which meets its own fault; what the server saw between them.
+struct Gauntlet {
+    ran: Ran,
+    calls: Vec<Call>,
+    /// For each request: the fault that met its save, if the save was long enough to have that call.
+    met: Vec<Option<Call>>,
+    /// For each request: the local file and the temporary files beside it when the next request came, and what that one sent.
+    seen: Vec<(String, Vec<String>, String)>,
+    lines: Vec<String>,
+}
+
+/// More than the calls of a save.
+const SAVES: usize = 60;
+
+/// Runs `SAVES` requests that store, all of them always sent; `fault` says what meets the n-th call of the n-th save.
+fn gauntlet(fault: impl Fn(&Call) -> Verdict) -> Option<Gauntlet> {
+    let folder = Arc::<Mutex<std::path::PathBuf>>::default();
+    let seen = Arc::<Mutex<Vec<_>>>::default();
+    let (shared, saw) = (Arc::clone(&folder), Arc::clone(&seen));
+    let server = Server::start(move |request| {
+        let folder = shared.lock().unwrap();
+        let local = fs::read_to_string(folder.join("dev.local.yaml")).unwrap();
+        saw.lock().unwrap().push((local, temporary(&folder), request.query.clone()));
+        Answer::json(200, format!(r#"{{"v":"value-of-{}"}}"#, &request.path[1..]))
+    });
+    let one = |n: usize| {
+        format!("  - {{url: '{{{{ api_url }}}}/{n}', always: true, query: {{k: '{{{{ k }}}}'}}, store: {{k: $.v}}}}\n")
+    };
+    let after = "  - {url: '{{ api_url }}/after', query: {k: '{{ k }}'}}\n  - {url: '{{ api_url }}/last', always: true, query: {k: '{{ k }}'}}\n";
+    let collection = format!("requests:\n{}{after}", (0..SAVES).map(one).collect::<String>());
+    let runner = project(&server, &collection).file(LOCAL, "# mine\nstored:\n  k: value-of-old\n");
+    *folder.lock().unwrap() = runner.path("environments");
+    let mut points = Points::default();
+    let mut met: Vec<Option<Call>> = vec![None; SAVES];
+    let traced = trace(runner, |call| match points.of_save(call) {
+        Some((round, at)) if round == at => {
+            let verdict = fault(call);
+            if verdict != Verdict::Pass {
+                met[round] = Some(call.clone());
+            }
+            verdict
+        }
+        _ => Verdict::Pass,
+    });
+    let (ran, calls) = traced.map(Traced::ended)?;
+    let seen = seen.lock().unwrap().split_off(1);
+    Some(Gauntlet { ran, calls, met, seen, lines: server.lines() })
+}
+
+/// What a fault in a save comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// The value is saved, and nobody need know.
+    Saved,
+    /// The old file stands.
+    Kept,
+    /// The new file stands, but it is not sure that it stays.
+    Unsure,
+}
+
+#[test]
+fn a_fault_at_any_call_of_a_save_keeps_the_old_file_and_is_told() {
+    let mut cells = 0;
+    for (error, text) in ERRORS {
+        let Some(gauntlet) = gauntlet(|_| Verdict::Fail(*error)) else { return };
+        let Gauntlet { ran, met, seen, lines, .. } = gauntlet;
+        assert_eq!((ran.exit, seen.len()), (5, SAVES), "{}", ran.all_output());
+        assert!(!lines.iter().any(|line| line.contains("/after")), "{lines:?}");
+        let steps: Vec<&str> = ran.stdout.split("GET    /").skip(1).collect();
+        let mut file = "# mine\nstored:\n  k: value-of-old\n".to_owned();
+        for (n, call) in met.iter().enumerate() {
+            let what = call.as_ref().map_or_else(|| format!("save {n}"), |call| format!("save {n}, {error:?} at {call}"));
+            let outcome = call.as_ref().map_or(Outcome::Saved, outcome);
+            if outcome != Outcome::Kept {
+                file = format!("# mine\nstored:\n  k: value-of-{n}\n");
+            }
+            let (local, temporary, query) = &seen[n];
+            assert_eq!((local, temporary), (&file, &Vec::new()), "{what}\n{}", steps[n]);
+            // The next request has the value, saved or not.
+            assert_eq!(query, &format!("k=value-of-{n}"), "{what}");
+            let told = match outcome {
+                Outcome::Saved => None,
+                Outcome::Kept => Some("can't save to `environments/dev.local.yaml`: "),
+                Outcome::Unsure => Some(
+                    "`environments/dev.local.yaml` was written, but may be lost in a power cut: its folder can't be synced: ",
+                ),
+            };
+            match told {
+                None => assert!(steps[n].contains("stored k in environments/dev.local.yaml"), "{what}\n{}", steps[n]),
+                Some(told) => {
+                    let step = steps[n].to_lowercase();
+                    assert!(step.contains(text), "{what}\n{step}");
+                    for part in [told, "`--no-save` keeps the values of a run in memory only"] {
+                        assert!(steps[n].contains(part), "{what}\n{}", steps[n]);
+                    }
+                }
+            }
+        }
+        let hit = met.iter().flatten().count();
+        assert!(hit > 30 && met[hit..].iter().all(Option::is_none), "{hit} calls of a save were met");
+        cells += hit;
+    }
+    assert!(cells > 180, "{cells}");
+}
+
+/// What becomes of a save in which this call fails.
+fn outcome(call: &Call) -> Outcome {
+    let path = call.path().unwrap();
+    match call.name {
+        // All was synced before: a file that closes with an error has lost nothing.
+        "close" => Outcome::Saved,
+        // Root gives a file back to its owner where that works.
+        "chown" => Outcome::Saved,
+        "fsync" if path == "environments" => Outcome::Unsure,
+        _ => Outcome::Kept,
+    }
+}
+
+#[test]
+fn a_save_goes_on_after_a_signal_and_writes_the_rest_of_a_short_write() {
+    let interrupted = |call: &Call| match INTERRUPTIBLE.contains(&call.name) {
+        true => Verdict::Fail(Errno::EINTR),
+        false => Verdict::Pass,
+    };
+    let short = |call: &Call| match call.name {
+        "read" | "write" => Verdict::Short,
+        _ => Verdict::Pass,
+    };
+    for (what, fault) in [("interrupted", &interrupted as &dyn Fn(&Call) -> Verdict), ("short", &short)] {
+        let Some(Gauntlet { ran, calls, met, seen, .. }) = gauntlet(fault) else { return };
+        assert_eq!((ran.exit, seen.len()), (0, SAVES + 1), "{what}\n{}", ran.all_output());
+        for (n, (local, temporary, query)) in seen.iter().take(SAVES).enumerate() {
+            assert_eq!(local, &format!("# mine\nstored:\n  k: value-of-{n}\n"), "{what}: {:?}", met[n]);
+            assert_eq!((temporary.len(), query.as_str()), (0, format!("k=value-of-{n}").as_str()), "{what}");
+        }
+        assert!(met.iter().flatten().count() > 3, "{what}: {}", calls.len());
+    }
+}
+
+/// What goes wrong before the request is sent keeps it from being sent.
+#[test]
+fn a_fault_at_any_call_that_prepares_for_a_save_spends_nothing() {
+    const BEFORE: &str = "# mine\nvariables: {a: 1}\n";
+    let one = "  - {url: '{{ api_url }}/token', always: true, when: access_token is undefined, store: {access_token: $.access_token}}\n";
+    let collection = format!("requests:\n{}", one.repeat(SAVES));
+    let mut cells = 0;
+    for (error, _) in ERRORS {
+        // Each run meets as many faults as it can: an attempt that fails is made again by the next request.
+        let mut next = 0;
+        loop {
+            let server = server();
+            let project = new_project(&server, &collection).file(LOCAL, BEFORE);
+            let folder = project.path("environments");
+            let mut points = Points::default();
+            let mut met = Vec::new();
+            let Some(traced) = trace(project, |call| {
+                let at = points.of_preparation(call);
+                if let Some((_, 0)) = at {
+                    // Every attempt has the same to do.
+                    let _ = fs::remove_file(folder.join(".gitignore"));
+                }
+                match at {
+                    Some((round, at)) if at == next + round => {
+                        met.push(call.clone());
+                        Verdict::Fail(*error)
+                    }
+                    _ => Verdict::Pass,
+                }
+            }) else {
+                return;
+            };
+            let (ran, _) = traced.ended();
+            let told = ran.stdout.matches("can't save to `environments/dev.local.yaml`: ").count();
+            let harmless = met.get(told).is_some();
+            let what = format!("{error:?} at {}", met.last().map_or_else(String::new, Call::to_string));
+            assert_eq!((ran.exit, server.lines().len()), (if told > 0 { 5 } else { 0 }, 1), "{what}\n{}", ran.all_output());
+            assert!(told == met.len() || told + 1 == met.len(), "{what}\n{}", ran.all_output());
+            assert_eq!(fs::read_to_string(folder.join(".gitignore")).unwrap(), IGNORED, "{what}");
+            assert_eq!(ran.read(LOCAL), format!("{BEFORE}stored:\n  access_token: token-from-the-answer\n"), "{what}");
+            if harmless {
+                let last = met.last().unwrap();
+                // What can't be tidied up stays for the next run; what closes with an error has lost nothing; and a
+                // `.gitignore` that can't be seen is made, where that works.
+                let listed = last.path() == Some("environments") && matches!(last.name, "open" | "getdents" | "stat");
+                let sought = last.is("stat", ".gitignore");
+                assert!(listed || sought || matches!(last.name, "close" | "unlink"), "{what}");
+                assert_eq!(temporary(&folder).len(), usize::from(last.name == "unlink"), "{what}");
+            } else {
+                assert_eq!(temporary(&folder), [""; 0], "{what}");
+            }
+            cells += met.len();
+            next += met.len();
+            if !harmless {
+                // The fault came too late to meet a call.
+                break;
+            }
+        }
+    }
+    assert!(cells > 180, "{cells}");
+}
+
+/// A temporary file that could not even be taken away is taken away by the next run.
+#[test]
+fn what_could_not_be_tidied_up_is_tidied_up_by_the_next_run() {
+    let server = server();
+    let runner = project(&server, ONE).file(LOCAL, OLD);
+    let folder = runner.path("environments");
+    let mut points = Points::default();
+    let Some(traced) = trace(runner, |call| match points.of_save(call) {
+        Some(_) if matches!(call.name, "fsync" | "unlink") => Verdict::Fail(Errno::EIO),
+        _ => Verdict::Pass,
+    }) else {
+        return;
+    };
+    let (ran, _) = traced.ended();
+    assert_eq!((ran.exit, ran.read(LOCAL).as_str()), (5, OLD), "{}", ran.all_output());
+    assert!(matches!(temporary(&folder).as_slice(), [name] if name.starts_with(".dev.local.yaml.")), "{:?}", names(&folder));
+    assert_no_secret(ran.all_output(), TOKEN);
+    let next = again(&ran).run_passing();
+    assert_eq!((next.read(LOCAL).as_str(), temporary(&folder)), (NEW, Vec::new()));
+}
+
+/// The file can come into git's sight after the run has looked: while a request is out.
+#[test]
+fn a_file_that_git_would_take_by_now_is_not_written() {
+    let ignore = Arc::<Mutex<std::path::PathBuf>>::default();
+    let shared = Arc::clone(&ignore);
+    let server = Server::start(move |request| {
+        if request.path == "/token" {
+            fs::write(&*shared.lock().unwrap(), "# nothing\n").unwrap();
+        }
+        Answer::json(200, r#"{"access_token":"token-from-the-answer"}"#)
+    });
+    let runner = project(&server, ONE).file(".git/HEAD", "ref: refs/heads/main\n").file(LOCAL, OLD);
+    *ignore.lock().unwrap() = runner.path("environments/.gitignore");
+    let ran = runner.run_unchecked();
+    assert_eq!((ran.exit, ran.read(LOCAL).as_str()), (6, OLD), "{}", ran.all_output());
+    assert!(ran.stdout.contains("is not ignored by git, so no secret is written to it"), "{}", ran.stdout);
+}
+
+/// How a person's editor writes a file.
+#[derive(Debug, Clone, Copy)]
+enum Editor {
+    /// A new file takes the place of the old one.
+    Renames,
+    /// The old file is emptied and filled.
+    InPlace,
+}
+
+impl Editor {
+    fn write(self, path: &Path, text: &str) {
+        match self {
+            Self::InPlace => fs::write(path, text).unwrap(),
+            Self::Renames => {
+                let new = path.with_file_name(".#edited.local.yaml");
+                fs::write(&new, text).unwrap();
+                fs::rename(new, path).unwrap();
+            }
+        }
+    }
+}
+
+/// An edit that was finished before the save's last look at the file is kept, and so is one that comes after the rename. Between
+/// these two, a few calls apart, nothing can be promised.
+#[test]
+fn a_persons_edit_at_any_call_of_a_save_is_kept() {
+    let edited = |text: &str| text.replace("# mine", "# mine, and more of it").replace("a: 1", "a: 1, b: 2");
+    for editor in [Editor::Renames, Editor::InPlace] {
+        let mut restarts = 0;
+        for point in 0.. {
+            let server = server();
+            let runner = project(&server, ONE).file(LOCAL, OLD);
+            let local = runner.path(LOCAL);
+            let (mut points, mut entered, mut edit) = (Points::default(), 0, None);
+            let Some(traced) = trace(runner, |call| {
+                if points.of_save(call) == Some((0, point)) {
+                    edit = Some(entered);
+                    editor.write(&local, &edited(&fs::read_to_string(&local).unwrap()));
+                }
+                entered += 1;
+                Verdict::Pass
+            }) else {
+                return;
+            };
+            let (ran, calls) = traced.ended();
+            let Some(edit) = edit else { break };
+            let what = format!("{editor:?} before {}", calls[edit]);
+            assert_eq!((ran.exit, temporary(&ran.path("environments"))), (0, Vec::new()), "{what}\n{}", ran.all_output());
+            let renamed = calls.iter().position(|call| call.is("rename", LOCAL)).unwrap();
+            let last_look = calls[..renamed].iter().rposition(|call| call.is("open", LOCAL)).unwrap();
+            let kept = ran.read(LOCAL);
+            if edit <= last_look || edit > renamed {
+                assert_eq!(kept, edited(NEW), "{what}");
+            } else {
+                assert!(kept == NEW || kept == edited(NEW), "{what}\n{kept}");
+            }
+            restarts += usize::from(calls.iter().filter(|call| call.name == "unlink").count() > 0);
+        }
+        assert!(restarts > 5, "{editor:?}: only {restarts} saves began anew");
+    }
 }

@@ -10,11 +10,11 @@ use crate::support::leak::assert_no_secret;
 use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
 
-const LOCAL: &str = "environments/dev.local.yaml";
-const TOKEN: &str = "token-from-the-answer";
+pub(crate) const LOCAL: &str = "environments/dev.local.yaml";
+pub(crate) const TOKEN: &str = "token-from-the-answer";
 
 /// Asks for a token, stores it, uses it.
-const COLLECTION: &str = "
+pub(crate) const COLLECTION: &str = "
     requests:
       - name: Get
         url: \"{{ api_url }}/token\"
@@ -28,20 +28,20 @@ const COLLECTION: &str = "
         auth: {bearer: \"{{ access_token }}\"}
     ";
 
-const TOKEN_ANSWER: &str = r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
+pub(crate) const TOKEN_ANSWER: &str = r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::start(|request| if request.path == "/token" { Answer::json(200, TOKEN_ANSWER) } else { Answer::json(200, "{}") })
 }
 
-const IGNORED: &str = "*.local.*\n.*.lock\n";
+pub(crate) const IGNORED: &str = "*.local.*\n.*.lock\n";
 
-fn project(server: &Server, collection: &str) -> Runner {
+pub(crate) fn project(server: &Server, collection: &str) -> Runner {
     new_project(server, collection).file("environments/.gitignore", IGNORED)
 }
 
 /// One in which nothing was stored yet.
-fn new_project(server: &Server, collection: &str) -> Runner {
+pub(crate) fn new_project(server: &Server, collection: &str) -> Runner {
     let environment = format!("variables:\n  api_url: {}\n", server.url());
     Runner::new().file("environments/dev.yaml", environment).file("c.yaml", collection).args(["c.yaml", "--env", "dev"])
 }

@@ -37,6 +37,11 @@ pub(crate) struct Call {
 }
 
 impl Call {
+    /// Whether it is about a socket.
+    pub(crate) fn is_on_socket(&self) -> bool {
+        self.object == Object::Socket
+    }
+
     /// Whether it is the call `name` on a file whose path ends with `path`.
     pub(crate) fn is(&self, name: &str, path: &str) -> bool {
         self.name == name && self.path().is_some_and(|known| known.ends_with(path))
@@ -52,7 +57,7 @@ impl Call {
 
     /// Whether it brings bytes from a socket.
     pub(crate) fn receives(&self) -> bool {
-        self.object == Object::Socket
+        self.is_on_socket()
             && matches!(self.name, "read" | "recv")
             && self.result.is_some_and(|result| result.is_ok_and(|length| length > 0))
     }
@@ -129,6 +134,29 @@ impl Traced {
 #[track_caller]
 pub(crate) fn trace(runner: Runner, decide: impl FnMut(&Call) -> Verdict) -> Option<Traced> {
     imp::trace(runner, decide)
+}
+
+/// Holds a trace to the order of a save of `file`: from the last byte of the answer to the synced rename nothing leaves the program,
+/// and the new file is synced, and read back, before it takes the place of the old one.
+#[track_caller]
+pub(crate) fn assert_kept_before_anything(calls: &[Call], file: &str) {
+    let all = || calls.iter().map(|call| format!("{call}\n")).collect::<String>();
+    let renamed = calls.iter().position(|call| call.is("rename", file));
+    let renamed = renamed.unwrap_or_else(|| panic!("`{file}` was not renamed into place:\n{}", all()));
+    let temporary = calls[renamed].from.clone().expect("a rename has an old name");
+    let last = |what: &str, is: &dyn Fn(&Call) -> bool| {
+        calls[..renamed].iter().rposition(is).unwrap_or_else(|| panic!("no {what} before the rename:\n{}", all()))
+    };
+    let received = last("answer", &Call::receives);
+    let written = last("write", &|call| call.is("write", &temporary));
+    let synced = last("sync of the new file", &|call| call.is("fsync", &temporary));
+    let read = last("look at what was written", &|call| call.is("read", &temporary));
+    assert!(received < written && written < synced && synced < read, "written, synced, read back, in this order:\n{}", all());
+    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let behind = calls[renamed..].iter().position(|call| call.name == "fsync" && call.path() == Some(folder));
+    let behind = renamed + behind.unwrap_or_else(|| panic!("the folder is not synced after the rename:\n{}", all()));
+    let loud = calls[received + 1..behind].iter().find(|call| call.speaks());
+    assert!(loud.is_none(), "before the save was done: {}\n{}", loud.expect("one"), all());
 }
 
 /// Past the capture of the test harness, so that a suite that looked at less says so.
