@@ -172,7 +172,12 @@ impl Store {
         for _ in 0..ATTEMPTS {
             // Read again under the lock: what a person or another run wrote meanwhile stays.
             let old = self.read()?;
-            let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
+            let new = match edit::apply(&old, &changes) {
+                Ok(new) => new,
+                // Half of it was read before an editor wrote and half behind it.
+                Err(_) if self.read()? != old => continue,
+                Err(error) => return Err(self.failed(&error)),
+            };
             let unchanged = || match self.read() {
                 Ok(now) if now == old => Ok(()),
                 Ok(_) => Err(None),
