@@ -8,8 +8,8 @@ use crate::event::{Problem, ProblemKind};
 use crate::store::{Keep, Store, StoreError};
 use crate::trust::{Allowed, Origin};
 
-use super::{Run, UnderWay};
 use super::harvest::{Harvest, Taken};
+use super::{Run, UnderWay};
 
 impl Run<'_, '_> {
     /// Looks, once a run and before the first request that stores something, whether a save can work: a code or refresh token that

@@ -12,11 +12,11 @@ use crate::plan::{Scope, all_templates};
 use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin};
 
-use super::{Run, UnderWay};
 use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
+use super::{Run, UnderWay};
 
 impl Run<'_, '_> {
     /// Takes a request through all its stages and tells how it ended.

@@ -28,7 +28,8 @@ pub(crate) const COLLECTION: &str = "
         auth: {bearer: \"{{ access_token }}\"}
     ";
 
-pub(crate) const TOKEN_ANSWER: &str = r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
+pub(crate) const TOKEN_ANSWER: &str =
+    r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
 
 pub(crate) fn server() -> Server {
     Server::start(|request| if request.path == "/token" { Answer::json(200, TOKEN_ANSWER) } else { Answer::json(200, "{}") })
