@@ -101,7 +101,9 @@ fn problem(place: &Place, store: &Store, error: &StoreError) -> Problem {
             (ProblemKind::Policy, diagnostic.refusal().help("add this line to the .gitignore beside it: *.local.*"))
         }
         StoreError::Locked { holder: Some(pid) } => {
-            (ProblemKind::Save, diagnostic.help(format!("if it hangs, end it: kill {pid}")))
+            let diagnostic = diagnostic.help(format!("if it is stopped, let it go on: kill -CONT {pid}"));
+            // A save can be killed at any moment and harms nothing.
+            (ProblemKind::Save, diagnostic.help(format!("if it hangs, end it: kill -KILL {pid}")))
         }
         StoreError::Locked { holder: None } | StoreError::Failed { .. } | StoreError::Unsynced { .. } => {
             (ProblemKind::Save, diagnostic)

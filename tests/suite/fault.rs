@@ -14,7 +14,7 @@ use crate::support::server::{Answer, Server};
 use crate::support::trace::{Call, Traced, Verdict, assert_kept_before_anything, trace};
 
 /// One value, stored, and nothing else.
-const ONE: &str = "requests: [{name: Get, url: '{{ api_url }}/token', store: {access_token: $.access_token}}]";
+pub(crate) const ONE: &str = "requests: [{name: Get, url: '{{ api_url }}/token', store: {access_token: $.access_token}}]";
 const OLD: &str = "# mine\nvariables: {a: 1}\nstored:\n  access_token: old # note\n";
 const NEW: &str = "# mine\nvariables: {a: 1}\nstored:\n  access_token: token-from-the-answer # note\n";
 
@@ -448,7 +448,7 @@ fn a_file_that_git_would_take_by_now_is_not_written() {
 
 /// How a person's editor writes a file.
 #[derive(Debug, Clone, Copy)]
-enum Editor {
+pub(crate) enum Editor {
     /// A new file takes the place of the old one.
     Renames,
     /// The old file is emptied and filled.
@@ -456,7 +456,7 @@ enum Editor {
 }
 
 impl Editor {
-    fn write(self, path: &Path, text: &str) {
+    pub(crate) fn write(self, path: &Path, text: &str) {
         match self {
             Self::InPlace => fs::write(path, text).unwrap(),
             Self::Renames => {

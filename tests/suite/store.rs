@@ -529,28 +529,6 @@ fn a_name_of_the_environment_is_not_stored() {
     }
 }
 
-#[test]
-fn two_processes_that_store_at_once_lose_nothing() {
-    const EACH: usize = 12;
-    let server = Server::start(|request| Answer::json(200, format!("{{\"v\":\"{}\"}}", request.path)));
-    let collection = |who: &str| {
-        let one = |n: usize| format!("  - {{url: '{{{{ api_url }}}}/{who}{n}', store: {{{who}{n}: $.v, shared: $.v}}}}\n");
-        format!("requests:\n{}", (0..EACH).map(one).collect::<String>())
-    };
-    let first = project(&server, &collection("a")).file("d.yaml", collection("b"));
-    let second = Runner::new().beside(&first).args(["d.yaml", "--env", "dev"]).spawn();
-    let ran = first.run_unchecked();
-    let other = second.end();
-    assert_eq!((ran.exit, other.exit), (0, 0), "{}\n{}", ran.all_output(), other.all_output());
-    let local = ran.read(LOCAL);
-    for who in ["a", "b"] {
-        for n in 0..EACH {
-            assert!(local.contains(&format!("  {who}{n}: /{who}{n}\n")), "{who}{n}\n{local}");
-        }
-    }
-    assert_eq!(local.lines().count(), 2 * EACH + 2, "{local}");
-}
-
 /// Killed at any moment, a run leaves the old file or the new one, whole.
 #[test]
 fn a_killed_run_leaves_a_whole_file() {

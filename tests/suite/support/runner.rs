@@ -262,6 +262,11 @@ impl Running {
         let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
     }
 
+    /// Lets a program go on that was stopped.
+    pub(crate) fn go_on(&self) {
+        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("a program that stands still");
+    }
+
     /// Ends the program as a crash or the power switch would.
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the program can be killed");

@@ -95,6 +95,8 @@ pub(crate) enum Verdict {
     Fail(Errno),
     /// A write takes one byte less than half of what it was given, but at least one.
     Short,
+    /// It happens, and the program gets what a terminal's Ctrl-C sends.
+    Interrupt,
     /// The program is killed and the call does not happen.
     Kill,
     /// The program is stopped as by SIGSTOP before the call and left alone; [`Traced::Stopped`] comes of it.
@@ -368,6 +370,9 @@ mod imp {
                     Verdict::Short => {
                         changed.rdx = (registers.rdx / 2).saturating_sub(1).max(1);
                         inside.changed = Some((registers, None));
+                    }
+                    Verdict::Interrupt => {
+                        let _ = kill(self.leader, Signal::SIGINT);
                     }
                     Verdict::Kill => {
                         let _ = kill(self.leader, Signal::SIGKILL);
