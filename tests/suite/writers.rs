@@ -105,7 +105,9 @@ fn a_holder_that_stands_still_is_waited_for_and_then_named() {
         "
     );
     let waiting = [again(), again()].map(|run| run.expect_exit(5).expect_stdout(&expected).spawn());
-    waiting.map(Running::wait);
+    for run in waiting {
+        run.wait();
+    }
     // Nothing was spent while it was not known whether it could be kept.
     assert_eq!(server.lines(), ["GET /token"]);
     holder.go_on();

@@ -266,10 +266,16 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// The range without the line breaks at its end.
+    /// The range of a block scalar without the line breaks at its end; without content it is empty and stands behind the header.
     fn trimmed(&self, span: Span) -> Span {
         let text = self.text.get(span.start..span.end).unwrap_or_default();
-        Span::new(span.start, span.start + text.trim_end_matches(['\n', '\r', ' ']).len())
+        match text.trim_end_matches(['\n', '\r', ' ']).len() {
+            0 => {
+                let end = self.text.get(..span.start).map_or(span.start, |before| before.trim_end().len());
+                Span::new(end, end)
+            }
+            length => Span::new(span.start, span.start + length),
+        }
     }
 
     /// A `#` behind a space cuts a value off; without a space behind it, it was probably part of the value.
