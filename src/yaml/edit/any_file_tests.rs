@@ -276,8 +276,12 @@ proptest! {
     #[test]
     fn a_key_is_taken_away_and_every_other_byte_stays(file in any_file(), which in any::<prop::sample::Index>()) {
         let entry = which.get(&file.entries);
-        let edited = apply(&file.text, &[Change { path: entry.path.clone(), value: None, tag: None }]);
-        let edited = edited.map_err(|error| TestCaseError::fail(format!("{error}\n{}", file.text)))?;
+        let edited = match apply(&file.text, &[Change { path: entry.path.clone(), value: None, tag: None }]) {
+            Ok(edited) => edited,
+            // A comment below it that is deep enough would become part of the block scalar above it.
+            Err(_) if entry.behind_block && file.text[entry.end..].trim_start().starts_with('#') => return Ok(()),
+            Err(error) => return Err(TestCaseError::fail(format!("{error}\n{}", file.text))),
+        };
         let shown = format!("{:?}\n--- before\n{}\n--- after\n{edited}\n---", entry.path, file.text);
         let mut expected = file.json();
         let (last, above) = entry.path.split_last().unwrap();
