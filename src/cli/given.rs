@@ -5,21 +5,21 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::environment::Given;
+use crate::environment::{Given, GivenBy};
 use crate::mask::{Learnt, Masker, SHORTEST};
 use crate::secret::Secret;
 use crate::template::{RESERVED, is_name};
 use crate::world::{World, ask_secret};
 use crate::yaml::plain_value;
 
-use super::args::PlanArgs;
+use super::args::ValueArgs;
 
-const VARIABLE: &str = "RUNNER_VAR_";
-const SECRET: &str = "RUNNER_SECRET_";
+pub(super) const VARIABLE: &str = "RUNNER_VAR_";
+pub(super) const SECRET: &str = "RUNNER_SECRET_";
 
 /// What the command line gives; secrets are known to `masker` before anything is said. Warnings go to `warnings`.
 pub(super) fn collect(
-    args: &PlanArgs,
+    args: &ValueArgs,
     world: &World,
     may_ask: bool,
     masker: &Masker,
@@ -27,19 +27,19 @@ pub(super) fn collect(
 ) -> Result<Vec<Given>, Vec<Diagnostic>> {
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     let mut findings = Vec::new();
-    let mut add = |name: &str, value: Value, secret: bool| {
-        given.insert(name.to_owned(), Given { name: name.to_owned(), value, secret });
+    let mut add = |name: &str, value: Value, secret: bool, by: GivenBy| {
+        given.insert(name.to_owned(), Given { name: name.to_owned(), value, secret, by });
     };
     for (variable, text) in &world.variables {
         if let Some(name) = variable.strip_prefix(VARIABLE)
             && usable(name)
         {
-            add(name, plain_value(text), false);
+            add(name, plain_value(text), false, GivenBy::ProcessVariable);
         }
     }
     for argument in &args.var {
         match argument.split_once('=') {
-            Some((name, text)) if usable(name) => add(name, plain_value(text), false),
+            Some((name, text)) if usable(name) => add(name, plain_value(text), false, GivenBy::Flag),
             Some((name, _)) => findings.push(
                 Diagnostic::error(format!("`--var {name}=…`: `{name}` can't be the name of a variable"))
                     .help("letters, digits and `_`, not starting with a digit, and none of the reserved names"),
@@ -58,7 +58,7 @@ pub(super) fn collect(
             if masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort {
                 warnings.push(too_short(name));
             }
-            add(name, Value::from(text.as_str()), true);
+            add(name, Value::from(text.as_str()), true, GivenBy::ProcessVariable);
         }
     }
     for name in &args.secret {
@@ -70,7 +70,7 @@ pub(super) fn collect(
                 if masker.learn(&secret) == Learnt::TooShort {
                     warnings.push(too_short(name));
                 }
-                add(name, Value::from(secret.expose()), true);
+                add(name, Value::from(secret.expose()), true, GivenBy::Flag);
             }
             Err(finding) => findings.push(finding),
         }
@@ -78,11 +78,11 @@ pub(super) fn collect(
     if findings.is_empty() { Ok(given.into_values().collect()) } else { Err(findings) }
 }
 
-fn usable(name: &str) -> bool {
+pub(super) fn usable(name: &str) -> bool {
     is_name(name) && !RESERVED.contains(&name)
 }
 
-fn too_short(name: &str) -> Diagnostic {
+pub(super) fn too_short(name: &str) -> Diagnostic {
     Diagnostic::warning(format!("the secret `{name}` is shorter than {SHORTEST} characters and can't be masked in the output"))
 }
 

@@ -4,13 +4,17 @@
 
 mod args;
 mod check;
+mod env;
 mod exit;
+mod explain;
 mod given;
 mod list;
+mod origin;
 mod output;
 mod run;
 mod sandbox;
 mod setup;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -40,6 +44,8 @@ pub fn run(mut world: World) -> ExitCode {
         Command::Run(args) => run::run(world, &args),
         Command::Check(args) => check::run(world, &args),
         Command::List(args) => list::run(world, &args),
+        Command::Env(command) => env::run(world, &command),
+        Command::Explain(args) => explain::run(world, &args),
         Command::Sandbox(args) => sandbox::run(world, &args),
     };
     exit.into()

@@ -29,10 +29,10 @@ use super::{Diagnostics, Exit, exit, is_ci, take_stream};
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
-    let paint = world.colour(&world.stdout, args.plan.color.into());
+    let paint = world.colour(&world.stdout, args.plan.values.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
-    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.values.color.into(), &masker);
     let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
     if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
         // Whoever sets it relies on it: it must not be overlooked.
@@ -112,7 +112,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         let _ = output.event(&Event::Notice(&notice));
     }
     if interrupt.is_none() && !args.dry_run {
-        let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
+        let flagged = |name: &str| args.plan.values.var.iter().any(|var| var.split('=').next() == Some(name));
         for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));
             let _ = output.event(&Event::Notice(&notice));

@@ -32,12 +32,12 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given =
-        given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
+    let given = given::collect(&args.values, world, wishes.may_ask, masker, &mut warnings)
+        .map_err(|findings| diagnostics.stop(&findings))?;
     let inputs = Inputs {
         paths: &args.collections,
-        environment: args.env.as_deref(),
-        root: args.root.as_deref(),
+        environment: args.values.env.as_deref(),
+        root: args.values.root.as_deref(),
         given: &given,
         folder: &world.folder,
         masker,

@@ -96,6 +96,15 @@ pub enum Layer {
     CommandLine,
 }
 
+/// What gave a value of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBy {
+    /// `--var`, `--secret`.
+    Flag,
+    /// `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
+    ProcessVariable,
+}
+
 /// What a declaration says.
 #[derive(Clone)]
 pub enum Content {
@@ -112,6 +121,8 @@ pub enum Content {
         value: Value,
         /// Whether it came as a secret.
         secret: bool,
+        /// What gave it.
+        by: GivenBy,
     },
     /// No value: it must be set elsewhere.
     Unset,
