@@ -38,7 +38,13 @@ pub fn run(mut world: World) -> ExitCode {
     let arguments = args::with_command(&world.arguments);
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => return usage(&mut world, &args::with_suggestion(error, &arguments)).into(),
+        Err(error) => {
+            let error = args::with_suggestion(error, &arguments);
+            if let Some(finding) = env::without_value(&error, &arguments) {
+                return Diagnostics::of(&mut world, ColourChoice::Auto, &Masker::new()).stop(&[finding]).into();
+            }
+            return usage(&mut world, &error).into();
+        }
     };
     let exit = match args.command {
         Command::Run(args) => run::run(world, &args),

@@ -17,6 +17,9 @@ use super::table::Row;
 const NOWHERE: &str = "http://sandbox.invalid";
 const SANDBOX_URL: &str = "[sandbox.url]";
 
+/// Stands for a value whose evaluation fails.
+pub(super) const UNHAD: &str = "can't be evaluated";
+
 /// The sandbox of a command that starts none: its members are their own names.
 pub(super) struct Unstarted;
 
@@ -73,13 +76,11 @@ pub(super) fn row(values: &Values<'_>, name: &str, state: &State) -> Row {
         row.origin = origin(declaration, name);
     }
     match state {
-        State::Known(evaluated) => row.value = if evaluated.secret { MASK.to_owned() } else { shown(&evaluated.value) },
-        State::FromSandbox(evaluated) => {
+        State::Known(evaluated) | State::FromSandbox(evaluated) => {
             row.value = if evaluated.secret { MASK.to_owned() } else { shown(&evaluated.value) };
-            row.remarks.push("made by the sandbox, which starts with a run".to_owned());
         }
         State::Failed(_) => {
-            row.value = "can't be had".to_owned();
+            row.value = UNHAD.to_owned();
             row.paint = Some(Paint::Error);
         }
         State::Unset(unset) => describe_unset(values, name, unset, &mut row),
@@ -113,7 +114,8 @@ fn describe_unset(values: &Values<'_>, name: &str, unset: &Unset, row: &mut Row)
     let environment = &values.environment().name;
     let mut ways = vec![format!("`runner env set {name} --env {environment}`")];
     ways.extend(ways_to_give(name, unset.declaration.content.is_secret()));
-    row.remarks.push(format!("set it with {}", ways.join(", or ")));
+    let last = ways.pop().unwrap_or_default();
+    row.remarks.push(format!("set it with {} or {last}", ways.join(", ")));
 }
 
 /// Where a declaration stands, or what else gives the value.
@@ -139,13 +141,18 @@ pub(super) fn place(place: Option<&Place>) -> String {
 
 /// Why a variable is a secret.
 pub(super) fn reason(values: &Values<'_>, name: &str) -> String {
+    reason_words(values.reason(name).as_ref())
+}
+
+/// A reason in words.
+pub(super) fn reason_words(reason: Option<&Reason>) -> String {
     let at = |at: &Option<Place>| match at {
         Some(_) => format!(" at {}", place(at.as_ref())),
         None => String::new(),
     };
-    match values.reason(name) {
-        Some(Reason::Tagged { tag, place }) => format!("secret: `{tag}`{}", at(&place)),
-        Some(Reason::Local(place)) => format!("secret: text in the local file{}", at(&place)),
+    match reason {
+        Some(Reason::Tagged { tag, place }) => format!("secret: `{tag}`{}", at(place)),
+        Some(Reason::Local(place)) => format!("secret: text in the local file{}", at(place)),
         Some(Reason::Given) => "secret: given as one".to_owned(),
         Some(Reason::Stored) => "secret: what is stored under this name is one".to_owned(),
         Some(Reason::Reads(read)) => format!("secret: reads `{read}`"),
@@ -164,14 +171,14 @@ fn overridden(values: &Values<'_>, name: &str) -> Vec<String> {
         return Vec::new();
     };
     let at = variable.declarations.iter().position(|declaration| std::ptr::eq(declaration, effective)).unwrap_or_default();
-    let has_value =
-        |declaration: &&Declaration| !matches!(declaration.content, Content::Unset | Content::SecretUnset | Content::Prompt(_));
-    let (lower, higher) = (variable.declarations.get(..at), variable.declarations.get(at + 1..));
-    let names = |declarations: Option<&[Declaration]>| -> Vec<String> {
+    let names = |declarations: Option<&[Declaration]>, wanted: &dyn Fn(&Declaration) -> bool| -> Vec<String> {
         let declarations = declarations.unwrap_or_default().iter().rev();
-        declarations.filter(has_value).map(|declaration| origin(declaration, name)).collect()
+        declarations.filter(|declaration| wanted(declaration)).map(|declaration| origin(declaration, name)).collect()
     };
-    let (lower, higher) = (names(lower), names(higher));
+    let lower = names(variable.declarations.get(..at), &|declaration| values.has_value(declaration));
+    // A higher layer that says nothing at all is no news.
+    let wants_one = |declaration: &Declaration| matches!(declaration.content, Content::ProcessVariable(_) | Content::File { .. });
+    let higher = names(variable.declarations.get(at + 1..), &wants_one);
     let mut remarks = Vec::new();
     if !lower.is_empty() {
         remarks.push(format!("overrides {}", lower.join(", ")));

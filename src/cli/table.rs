@@ -5,10 +5,11 @@ use crate::mask::Masker;
 use crate::report::{columns, fit};
 
 /// The least room for a value beside its origin; with less the origin gets a line of its own.
-const LEAST: usize = 24;
+const LEAST: usize = 20;
 /// A longer value does not push the origins of all others away.
 const LARGEST: usize = 48;
-const INDENT: &str = "  ";
+/// Stands before a line and between columns.
+const GAP: &str = "  ";
 
 /// One line of a table, with what is worth saying about it.
 #[derive(Debug, Default)]
@@ -42,9 +43,11 @@ pub(super) struct Table<'m> {
 
 /// The columns of all sections together.
 struct Columns {
-    name: usize,
+    /// Where values begin.
     value: usize,
-    /// Whether the origin stands behind the value.
+    /// Where origins begin.
+    origin: usize,
+    /// Whether there is room for origins behind the values.
     beside: bool,
 }
 
@@ -52,12 +55,16 @@ impl Table<'_> {
     /// The sections that have rows, an empty line before each.
     pub(super) fn render(&self, sections: &[Section]) -> String {
         let rows = || sections.iter().flat_map(|section| &section.rows);
-        let widest = |text: &dyn Fn(&Row) -> usize| rows().map(text).max().unwrap_or_default();
-        let name = widest(&|row| columns(&self.clean(&row.name)));
-        let origin = widest(&|row| columns(&self.clean(&row.origin)));
-        let value = widest(&|row| columns(&self.clean(&row.value))).min(LARGEST);
-        let room = self.width.map_or(value, |width| width.saturating_sub(name + origin + 3 * INDENT.len()).min(value));
-        let sizes = Columns { name, value: room, beside: room >= LEAST.min(value) };
+        let widest = |text: &dyn Fn(&Row) -> &str| rows().map(|row| columns(&self.clean(text(row)))).max().unwrap_or_default();
+        // A name without a value may reach into the room of the values.
+        let name = widest(&|row| if row.value.is_empty() { "" } else { &row.name });
+        let alone = widest(&|row| if row.value.is_empty() { &row.name } else { "" });
+        let value = widest(&|row| &row.value).min(LARGEST);
+        let start = GAP.len() + name + if name > 0 { GAP.len() } else { 0 };
+        let wanted = (start + value).max(GAP.len() + alone);
+        let limit = self.width.map(|width| width.saturating_sub(widest(&|row| &row.origin) + GAP.len()));
+        let end = limit.map_or(wanted, |limit| limit.min(wanted));
+        let sizes = Columns { value: start, origin: end + GAP.len(), beside: end >= wanted.min(start + LEAST) };
         let mut out = String::new();
         for section in sections.iter().filter(|section| !section.rows.is_empty()) {
             out += &format!("\n{}\n", self.style.paint(Paint::Strong, section.title));
@@ -67,40 +74,34 @@ impl Table<'_> {
     }
 
     fn row(&self, row: &Row, sizes: &Columns, out: &mut String) {
-        let margin = INDENT.len() + sizes.name + INDENT.len();
-        let behind = self.width.map(|width| width.saturating_sub(margin).max(LEAST));
-        let value = self.clean(&row.value);
         let name = self.clean(&row.name);
-        let mut line = format!("{INDENT}{name}{}", " ".repeat(sizes.name - columns(&name)));
-        let value_fits = sizes.beside && columns(&value) <= sizes.value;
-        let shown = match behind.filter(|_| !value_fits && !self.whole) {
-            Some(room) => fit(&value, room).into_owned(),
-            None => value,
-        };
-        let painted = row.paint.map_or_else(|| shown.clone(), |paint| self.style.paint(paint, &shown));
-        if !shown.is_empty() {
-            line += &format!("{INDENT}{painted}");
-        }
+        let value = self.clean(&row.value);
         let origin = self.clean(&row.origin);
-        let mut below: Vec<String> = Vec::new();
-        if value_fits && !origin.is_empty() {
-            line += &" ".repeat(margin + sizes.value + INDENT.len() - self.shown_width(&name, &shown, sizes));
+        let behind = self.width.map(|width| width.saturating_sub(sizes.value).max(LEAST));
+        let mut line = format!("{GAP}{name}");
+        let mut used = GAP.len() + columns(&name);
+        if !value.is_empty() {
+            let fits = sizes.beside && sizes.value + columns(&value) + GAP.len() <= sizes.origin;
+            let shown = match behind.filter(|_| !fits && !self.whole) {
+                Some(room) => fit(&value, room).into_owned(),
+                None => value,
+            };
+            line += &" ".repeat(sizes.value.saturating_sub(used));
+            line += &row.paint.map_or_else(|| shown.clone(), |paint| self.style.paint(paint, &shown));
+            used = sizes.value + columns(&shown);
+        }
+        let beside = sizes.beside && used + GAP.len() <= sizes.origin && !origin.is_empty();
+        if beside {
+            line += &" ".repeat(sizes.origin - used);
             line += &self.style.paint(Paint::Faint, &origin);
-        } else {
-            below.extend((!origin.is_empty()).then_some(origin));
         }
-        below.extend(row.remarks.iter().map(|remark| self.clean(remark)));
-        *out += line.trim_end();
-        out.push('\n');
-        for text in below.iter().flat_map(|text| wrapped(text, behind)) {
-            *out += &format!("{}{}\n", " ".repeat(margin), self.style.paint(Paint::Faint, &text));
+        *out += &format!("{line}\n");
+        let below = (!beside && !origin.is_empty()).then_some(origin);
+        for text in below.into_iter().chain(row.remarks.iter().map(|remark| self.clean(remark))) {
+            for line in wrapped(&text, behind) {
+                *out += &format!("{}{}\n", " ".repeat(sizes.value), self.style.paint(Paint::Faint, &line));
+            }
         }
-    }
-
-    /// How far a line has come behind its value.
-    fn shown_width(&self, name: &str, value: &str, sizes: &Columns) -> usize {
-        let named = INDENT.len() + sizes.name.max(columns(name));
-        if value.is_empty() { named } else { named + INDENT.len() + columns(value) }
     }
 
     /// Text as it may be printed: masked before anything else happens to it.
@@ -148,16 +149,17 @@ things
     #[test]
     fn a_value_that_is_too_long_gets_the_line_and_is_cut_only_on_a_terminal() {
         let long = "x".repeat(60);
-        let rows =
-            || vec![row("a", &long, "dev.yaml:1", &[]), row("b", "1", "dev.yaml:2", &["one two three four five six seven"])];
+        let rows = || {
+            vec![row("a", &long, "dev.yaml:1", &[]), row("b", "1", "dev.yaml:2", &["one two three four five six seven eight"])]
+        };
         let cut = format!(
             "
 things
   a  {}…
      dev.yaml:1
-  b  1                         dev.yaml:2
-     one two three four five six
-     seven
+  b  1                        dev.yaml:2
+     one two three four five six seven
+     eight
 ",
             "x".repeat(34)
         );

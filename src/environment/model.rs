@@ -65,12 +65,7 @@ impl Variable {
     /// The highest declaration that has a value, given the process environment. A declaration without one hides no lower layer.
     #[must_use]
     pub fn effective(&self, process: &BTreeMap<String, String>) -> Option<&Declaration> {
-        self.declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        })
+        self.declarations.iter().rev().find(|declaration| declaration.has_value(process))
     }
 }
 
@@ -83,6 +78,19 @@ pub struct Declaration {
     pub place: Option<Place>,
     /// What it says.
     pub content: Content,
+}
+
+impl Declaration {
+    /// Whether it has a value, given the process environment.
+    #[must_use]
+    pub fn has_value(&self, process: &BTreeMap<String, String>) -> bool {
+        match &self.content {
+            Content::Tree { .. } | Content::Literal { .. } => true,
+            Content::ProcessVariable(name) => process.contains_key(name),
+            Content::File { path, .. } => path.exists(),
+            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
+        }
+    }
 }
 
 /// The layers of an environment, lowest precedence first.

@@ -4,7 +4,7 @@
 use crate::diagnostic::Place;
 use crate::template::Template;
 
-use super::model::{Content, Declaration, Layer};
+use super::model::{Content, Declaration, Environment, Layer};
 use super::values::{SANDBOX, Values, is_private};
 
 /// Why a variable is a secret.
@@ -27,6 +27,22 @@ pub enum Reason {
     Reads(String),
 }
 
+impl Environment {
+    /// Why `name` is a secret in every layer, whatever its value is; `None` when no layer says so.
+    #[must_use]
+    pub fn declared_reason(&self, name: &str) -> Option<Reason> {
+        let declarations = || self.variable(name).into_iter().flat_map(|variable| &variable.declarations);
+        // What was meant comes before what follows from the place.
+        let tagged = declarations().find_map(|declaration| {
+            tag(&declaration.content).map(|tag| Reason::Tagged { tag, place: declaration.place.clone() })
+        });
+        let given = || declarations().any(|declaration| declaration.content.is_secret()).then_some(Reason::Given);
+        let local = || declarations().find(|d| is_private(d)).map(|d| Reason::Local(d.place.clone()));
+        let stored = || self.stored_value(name).filter(|stored| stored.secret).map(|_| Reason::Stored);
+        tagged.or_else(given).or_else(local).or_else(stored)
+    }
+}
+
 impl Values<'_> {
     /// Why `name` is a secret; `None` when it is none, or when its value alone can tell.
     #[must_use]
@@ -43,17 +59,6 @@ impl Values<'_> {
         if let Some(Declaration { content: Content::Tree { secret: Some(false), .. }, .. }) = effective {
             return None;
         }
-        let declarations = || self.environment().variable(name).into_iter().flat_map(|variable| &variable.declarations);
-        // What was meant comes before what follows from the place.
-        let tagged = declarations().find_map(|declaration| {
-            tag(&declaration.content).map(|tag| Reason::Tagged { tag, place: declaration.place.clone() })
-        });
-        let given = || declarations().any(|d| d.layer == Layer::CommandLine && d.content.is_secret()).then_some(Reason::Given);
-        let local = || declarations().find(|d| is_private(d)).map(|d| Reason::Local(d.place.clone()));
-        let stored = || {
-            let stored = self.environment().stored_value(name);
-            stored.is_some_and(|stored| stored.secret).then_some(Reason::Stored)
-        };
         let reads = |seen: &mut Vec<&'n str>| {
             let Some(Declaration { content: Content::Tree { tree, .. }, .. }) = effective else { return None };
             tree.templates().flat_map(Template::reads).filter(|read| !read.presence_only).find_map(|read| {
@@ -71,7 +76,7 @@ impl Values<'_> {
             let declaration = effective.filter(|declaration| declaration.layer == Layer::Local)?;
             Some(Reason::Local(declaration.place.clone()))
         };
-        tagged.or_else(given).or_else(local).or_else(stored).or_else(|| reads(seen)).or_else(made)
+        self.environment().declared_reason(name).or_else(|| reads(seen)).or_else(made)
     }
 
     /// Whether the value of `name` is made of what the sandbox tells, so that it is known only in a run.

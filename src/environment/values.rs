@@ -181,6 +181,12 @@ impl<'e> Values<'e> {
         self.known.get(name).copied().and_then(|variable| self.effective(variable))
     }
 
+    /// Whether a declaration has a value in this process.
+    #[must_use]
+    pub fn has_value(&self, declaration: &Declaration) -> bool {
+        declaration.has_value(self.process)
+    }
+
     /// Whether the command line gives `name` its value.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
@@ -374,14 +380,6 @@ pub(super) fn is_private(declaration: &Declaration) -> bool {
     declaration.layer == Layer::Local
         && matches!(&declaration.content, Content::Tree { tree, secret: None }
             if tree.templates().filter_map(|template| template.literal()).any(has_private_text))
-}
-
-impl Environment {
-    /// Whether a layer, the stored values among them, makes `name` a secret: then it is one in all.
-    #[must_use]
-    pub fn makes_secret(&self, name: &str) -> bool {
-        self.variable(name).is_some_and(declared_secret) || self.stored_value(name).is_some_and(|stored| stored.secret)
-    }
 }
 
 /// Whether a value of the local file holds text that is a secret: any but an http(s) URL without userinfo.

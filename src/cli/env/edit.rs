@@ -78,12 +78,14 @@ impl Target {
         }
     }
 
-    /// Writes `changes`. Gives the `.gitignore` that had to be made first.
-    pub(super) fn save(&self, changes: &[Change]) -> Result<Option<String>, Stop> {
+    /// Writes `changes`; a `.gitignore` that had to be made first is told.
+    pub(super) fn save(&self, changes: &[Change], diagnostics: &mut Diagnostics) -> Result<(), Stop> {
         let store = Store::new(&self.files);
         let made = store.prepare().map_err(|error| failed(&error, &store))?;
-        store.change(changes).map_err(|error| failed(&error, &store))?;
-        Ok(made)
+        if let Some(made) = made {
+            diagnostics.tell(&[Diagnostic::note(format!("made `{made}`, so that git leaves local files alone"))]);
+        }
+        store.change(changes).map_err(|error| failed(&error, &store))
     }
 }
 

@@ -8,8 +8,10 @@ mod set;
 mod show;
 mod unset;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args as ClapArgs, Subcommand};
 
 use crate::diagnostic::Diagnostic;
@@ -99,6 +101,19 @@ pub(super) fn run(world: World, command: &EnvCommand) -> Exit {
         EnvCommand::Set(args) => set::run(world, args),
         EnvCommand::Unset(args) => unset::run(world, args),
     }
+}
+
+/// What to say instead of `error`, which would repeat a piece of what was to be set: a secret may start with `-` too.
+pub(super) fn without_value(error: &clap::Error, arguments: &[OsString]) -> Option<Diagnostic> {
+    let word = |at: usize| arguments.get(at).and_then(|word| word.to_str());
+    if (word(1), word(2)) != (Some("env"), Some("set")) || error.kind() != ErrorKind::UnknownArgument {
+        return None;
+    }
+    let finding = Diagnostic::error("`env set` has no such flag");
+    Some(match error.get(ContextKind::SuggestedArg) {
+        Some(ContextValue::String(near)) => finding.help(format!("did you mean `{near}`?")),
+        _ => finding.help("a value that starts with `-` stands behind `--`; a secret is left out and asked for"),
+    })
 }
 
 /// The project root of the working folder.

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use serde_json::Value;
 
 use crate::diagnostic::{Diagnostic, nearest};
-use crate::environment::{Content, Environment, Variable};
+use crate::environment::{Content, Environment, Reason, Variable, is_plain_url};
 use crate::mask::{Learnt, Masker, is_secret_name};
 use crate::secret::Secret;
 use crate::template::{Builder, RESERVED, Syntax};
@@ -14,7 +14,7 @@ use crate::yaml::edit::Change;
 use crate::yaml::plain_value;
 
 use super::super::given::{SECRET, VARIABLE, too_short, usable};
-use super::super::{Diagnostics, Exit};
+use super::super::{Diagnostics, Exit, origin};
 use super::SetArgs;
 use super::edit::{Stop, Target, VARIABLES};
 
@@ -60,17 +60,28 @@ fn set(world: &mut World, args: &SetArgs, masker: &Masker, diagnostics: &mut Dia
             }
         }
     };
-    // Text in the local file is a secret unless it says that it is none.
-    let is_text = value.as_str().is_some_and(|text| !crate::environment::is_plain_url(text));
-    let tag = (kind == Kind::Plain && is_text).then_some("!plain");
+    let tag = (kind == Kind::Plain && is_private_text(&value) && !has_code(&value)).then_some("!plain");
+    let private = tag.is_none() && is_private_text(&value);
     let change = Change { path: vec![VARIABLES.to_owned(), name.to_owned()], value: Some(value), tag };
     let existed = target.files.local.exists();
-    let made = target.save(&[change])?;
-    let notes = notes(world, &target, name, made);
-    diagnostics.tell(&notes);
-    let verb = if existed { "set" } else { "made the file and set" };
-    Ok(format!("{verb} `{name}` in {}\n", target.files.local_shown))
+    target.save(&[change], diagnostics)?;
+    diagnostics.tell(&notes(world, &target, name, private));
+    let new = if existed { "" } else { ", a new file" };
+    Ok(format!("set `{name}` in {}{new}\n", target.files.local_shown))
 }
+
+/// Text in the local file is a secret unless it says that it is none.
+fn is_private_text(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !is_plain_url(text))
+}
+
+/// Whether a text is a template: it may read a secret, so nothing says of it that it is none.
+fn has_code(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| OPENINGS.iter().any(|opening| text.contains(opening)))
+}
+
+/// What makes a template of a text.
+const OPENINGS: [&str; 3] = ["{{", "{%", "{#"];
 
 /// What may be done with the value of a variable.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -92,7 +103,7 @@ impl Kind {
                 .iter()
                 .any(|declaration| matches!(declaration.content, Content::Tree { secret: Some(false), .. }))
         };
-        if environment.makes_secret(name) || is_secret_name(name) && !declared.is_some_and(is_plain) {
+        if environment.declared_reason(name).is_some() || is_secret_name(name) && !declared.is_some_and(is_plain) {
             Self::Secret
         } else if declared.is_some() {
             Self::Plain
@@ -129,19 +140,21 @@ fn name_and_value(args: &SetArgs) -> Result<(&str, Option<&str>), Diagnostic> {
 }
 
 fn on_the_command_line(environment: &Environment, name: &str) -> Diagnostic {
-    let why = match environment.makes_secret(name) {
-        true => "a secret",
-        false => "a secret by its name",
-    };
-    let finding = Diagnostic::error(format!("`{name}` is {why} and is not taken from the command line"));
+    let reason = environment.declared_reason(name);
+    let finding = Diagnostic::error(format!("`{name}` is a secret and is not taken from the command line"));
     let finding = finding.help(format!(
         "write `runner env set {name} --env {}` and type the value when asked, or send it to standard input",
         environment.name
     ));
     let finding = finding.help("what was typed stands in the shell's history now, and others on this machine could read it");
-    match environment.makes_secret(name) {
-        true => finding,
-        false => finding.help(format!("if it is none, declare it with `{name}: !plain …` in the environment")),
+    match reason {
+        Some(Reason::Tagged { .. } | Reason::Given) => finding,
+        Some(reason @ Reason::Local(_)) => {
+            let why = origin::reason_words(Some(&reason));
+            finding.help(format!("{why}; `!plain` before its value there says that it is none"))
+        }
+        Some(reason) => finding.help(origin::reason_words(Some(&reason))),
+        None => finding.help(format!("secret: by its name; `{name}: !plain …` in the environment says that it is none")),
     }
 }
 
@@ -175,7 +188,7 @@ fn asked(world: &mut World, environment: &Environment, name: &str) -> Result<Sec
 
 /// A secret as it stands in the file: values there are templates, and a secret is none.
 fn literal(text: &str) -> Result<String, Diagnostic> {
-    if !["{{", "{%", "{#"].iter().any(|open| text.contains(open)) {
+    if !OPENINGS.iter().any(|opening| text.contains(opening)) {
         return Ok(text.to_owned());
     }
     if text.contains("endraw") {
@@ -207,18 +220,17 @@ fn check_template(world: &World, environment: &Environment, value: &Value) -> Re
 }
 
 /// What is worth saying about a value that was set.
-fn notes(world: &World, target: &Target, name: &str, made: Option<String>) -> Vec<Diagnostic> {
+fn notes(world: &World, target: &Target, name: &str, private: bool) -> Vec<Diagnostic> {
     let environment = &target.environment;
     let mut notes = Vec::new();
-    if let Some(made) = made {
-        notes.push(Diagnostic::note(format!("made `{made}`, so that git leaves local files alone")));
-    }
     if environment.variable(name).is_none() {
         let names = environment.variables.iter().map(|variable| variable.name.as_str());
-        let note = Diagnostic::note(format!("no file of the environment declares `{name}`, so its text is taken for a secret"));
+        let secret = if private { ", so its text is taken for a secret" } else { "" };
+        let note = Diagnostic::note(format!("no file of the environment declares `{name}`{secret}"));
+        let back = format!("`runner env unset {name} --env {}` takes this one away", environment.name);
         notes.push(match nearest(name, names) {
-            Some(near) => note.help(format!("did you mean `{near}`? `runner env unset {name}` takes this one away")),
-            None => note.help(format!("declare it in {} (`{name}:`, or `{name}: !secret`)", target.files.shared_shown)),
+            Some(near) => note.help(format!("did you mean `{near}`? {back}")),
+            None => note.help(format!("declare it in {}: `{name}:`, or `{name}: !secret`", target.files.shared_shown)),
         });
     }
     if environment.stored_value(name).is_some() {

@@ -48,6 +48,7 @@ pub(super) fn run(mut world: World, args: &ShowArgs) -> Exit {
         let table = Table { style, width: world.stdout.width, masker: &masker, whole: !args.names.is_empty() };
         let mut sections = vec![variables(&values, &states), stored(&values, &wanted)];
         if args.names.is_empty() {
+            sections.insert(0, start(&plan.environment));
             sections.extend(rest(&plan.environment, &world.folder));
         }
         heading(&plan.environment, style) + &table.render(&sections)
@@ -130,6 +131,17 @@ fn stored(values: &Values<'_>, wanted: &dyn Fn(&str) -> bool) -> Section {
         row
     };
     Section { title: "stored", rows: environment.stored.iter().filter(|stored| wanted(&stored.name)).map(row).collect() }
+}
+
+/// What runs with a run.
+fn start(environment: &Environment) -> Section {
+    let row = |choice: &crate::environment::SandboxChoice| Row {
+        name: "box".to_owned(),
+        origin: origin::place(Some(&choice.place)),
+        remarks: vec!["it starts with a run; what it gives is known then".to_owned()],
+        ..Row::default()
+    };
+    Section { title: "sandbox", rows: environment.sandbox.iter().map(row).collect() }
 }
 
 /// What an environment says besides its variables.

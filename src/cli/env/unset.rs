@@ -49,7 +49,7 @@ fn unset(world: &World, args: &UnsetArgs, masker: &Masker, diagnostics: &mut Dia
     if !unknown.is_empty() {
         return Err(Stop::Findings(unknown));
     }
-    target.save(&changes)?;
+    target.save(&changes, diagnostics)?;
     Ok(printable_lines(&text))
 }
 

@@ -60,7 +60,7 @@ impl Subject<'_> {
         text
     }
 
-    /// One place where secrets may go, with what allows it.
+    /// One place where secrets may go, with what allows it; a mark stands before those to which the request goes.
     fn entry(&self, entry: &Entry<'_>, hosts: &[(HostRule, &Place)], origin: Option<&Origin>) -> Row {
         let (name, by, here) = match entry {
             Entry::Origin { origin: named, variable } => {
@@ -78,8 +78,8 @@ impl Subject<'_> {
                 )
             }
         };
-        let remarks = if here { vec!["this request goes there".to_owned()] } else { Vec::new() };
-        Row { name: with_sandbox_named(&name), origin: by, remarks, ..Row::default() }
+        let mark = if here { "→" } else { " " };
+        Row { name: format!("{mark} {}", with_sandbox_named(&name)), origin: by, ..Row::default() }
     }
 
     /// The secrets that the request carries, those among them that only a run knows.

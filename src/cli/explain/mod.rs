@@ -76,11 +76,12 @@ struct Address {
 
 impl<'p> Subject<'p> {
     fn explain(&mut self, table: &Table<'_>, allow: &[HostRule]) -> (String, Vec<Diagnostic>) {
-        let read = self.names();
-        self.stand_in(&read);
+        self.stand_in(&self.names(true));
+        let address = self.address();
+        // Whether the base is read is known only now: a variable may bring a path or a whole url.
+        let read = self.names(address.as_ref().is_ok_and(|address| address.based));
         let mut findings = Vec::new();
         let rows = read.iter().map(|read| self.row(read, &mut findings)).collect();
-        let address = self.address();
         let mut text = self.heading(table.style);
         let sections = [Section { title: "request", rows: self.request_rows(&address) }, Section { title: "variables", rows }];
         text += &table.render(&sections);
@@ -119,7 +120,10 @@ impl<'p> Subject<'p> {
         let auth = |value: String, origin: String| Row { name: "auth".to_owned(), value, origin, ..Row::default() };
         match &request.auth {
             Choice::None => {}
-            Choice::Inline(scheme) => rows.push(auth(scheme_name(scheme), String::new())),
+            Choice::Inline(scheme) => {
+                let place = scheme.templates().first().map(|template| template.place());
+                rows.push(auth(scheme_name(scheme), origin::place(place)));
+            }
             Choice::Named { name, .. } => rows.push(match self.plan.definition(self.unit, request) {
                 Some((Definition { method: kind, place, .. }, _)) => {
                     auth(format!("{name}: {}", method(kind)), origin::place(Some(place)))

@@ -23,7 +23,7 @@ pub(super) const SIGN: char = '~';
 #[derive(Debug)]
 pub(super) struct Name<'p> {
     pub(super) name: &'p str,
-    /// Whether it is read where only the environment is seen: in a definition of the environment, or a variable of it.
+    /// Whether it is read where only the environment is seen, and has no value there: what else may give one does not count.
     pub(super) environment: bool,
     /// Who reads it: places, and variables.
     readers: Vec<String>,
@@ -45,11 +45,11 @@ pub(super) fn named(text: &str) -> String {
 
 impl<'p> Subject<'p> {
     /// What the request reads, in the order of its parts; behind it what that reads in turn.
-    pub(super) fn names(&self) -> Vec<Name<'p>> {
+    /// `based`: its url may need the base.
+    pub(super) fn names(&self, based: bool) -> Vec<Name<'p>> {
         let mut found: Vec<Name<'p>> = Vec::new();
         let mut templates: Vec<(&'p Template, bool)> = all_templates(self.request).into_iter().map(|t| (t, false)).collect();
-        if !self.request.url.source().starts_with('/') && self.request.url.source().trim_start().starts_with("{{") {
-            // What a variable brings may need the base.
+        if based && !self.request.url.source().starts_with('/') {
             templates.extend(self.request.base_url.iter().map(|template| (template, false)));
         }
         if let Some((Definition { method: Method::Scheme(scheme), .. }, environment)) =
@@ -57,14 +57,16 @@ impl<'p> Subject<'p> {
         {
             templates.extend(scheme.templates().into_iter().map(|template| (template, environment)));
         }
+        let seen_alone = |name: &str, environment: bool| environment && self.values.declaration(name).is_none();
         for (template, environment) in templates {
             for read in template.reads() {
                 let own = std::ptr::eq(&*read.place.file, &*self.plan.units[self.unit].collection.file);
                 let reader = match own {
-                    true => format!("line {}", read.place.line()),
-                    false => origin::place(Some(&read.place)),
+                    true => format!("in line {}", read.place.line()),
+                    false => format!("in {}", origin::place(Some(&read.place))),
                 };
-                add(&mut found, read.path.first(), environment, (reader, true));
+                let Some(name) = read.path.first() else { continue };
+                add(&mut found, name, seen_alone(name, environment), (reader, true));
             }
         }
         let mut at = 0;
@@ -72,7 +74,8 @@ impl<'p> Subject<'p> {
             let (name, environment) = (*name, *environment);
             if let Some((tree, below)) = self.tree(name, environment) {
                 for read in tree.templates().flat_map(Template::reads) {
-                    add(&mut found, read.path.first(), below, (format!("`{name}`"), false));
+                    let Some(root) = read.path.first() else { continue };
+                    add(&mut found, root, seen_alone(root, below), (format!("by `{name}`"), false));
                 }
             }
             at += 1;
@@ -169,10 +172,14 @@ impl<'p> Subject<'p> {
             let by = format!("{verb} by `{}`, {at}", request.full_name());
             match index == 0 && row.origin.is_empty() {
                 true => row.remarks.insert(0, by),
-                false => row.remarks.push(format!("in a run {by}")),
+                false => row.remarks.push(format!("replaced in a run: {by}")),
             }
         }
-        row.remarks.push(format!("read by {}", read.readers.join(", ")));
+        let readers = format!("read {}", read.readers.join(", "));
+        match row.remarks.last_mut().filter(|last| last.starts_with("secret")) {
+            Some(last) => *last += &format!("; {readers}"),
+            None => row.remarks.push(readers),
+        }
         row
     }
 
@@ -195,7 +202,7 @@ impl<'p> Subject<'p> {
             Ok(None) => {}
             Err(error) => {
                 let finding = error.into_finding();
-                row.value = "can't be had".to_owned();
+                row.value = origin::UNHAD.to_owned();
                 row.paint = Some(Paint::Error);
                 if !findings.iter().any(|told| told.message == finding.message) {
                     findings.push(finding);
@@ -206,8 +213,10 @@ impl<'p> Subject<'p> {
     }
 }
 
-fn add<'p>(found: &mut Vec<Name<'p>>, name: Option<&'p String>, environment: bool, (reader, direct): (String, bool)) {
-    let Some(name) = name.filter(|name| !RESERVED.contains(&name.as_str())) else { return };
+fn add<'p>(found: &mut Vec<Name<'p>>, name: &'p str, environment: bool, (reader, direct): (String, bool)) {
+    if RESERVED.contains(&name) {
+        return;
+    }
     match found.iter_mut().find(|known| known.name == name && known.environment == environment) {
         Some(known) if known.readers.contains(&reader) => {}
         Some(known) => known.readers.push(reader),
