@@ -156,7 +156,7 @@ impl<'p> Subject<'p> {
                 name: name.to_owned(),
                 value: "not set".to_owned(),
                 paint: Some(Paint::Warning),
-                remarks: vec!["an environment must give it: choose one with `--env NAME`".to_owned()],
+                remarks: vec!["an environment or an earlier request must give it".to_owned()],
                 ..Row::default()
             },
             (_, None, None) => {
