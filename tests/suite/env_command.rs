@@ -33,7 +33,7 @@ const LOCAL: &str = "\
 # mine
 variables:
   client_secret: hunter2-of-the-test # from the console
-  api_url: 'http://localhost:3000'
+  api_url: 'http://localhost/3000'
 
 stored: # kept by runner
   access_token: token-of-an-earlier-run
@@ -89,17 +89,17 @@ fn a_project_without_environments_is_told_what_one_is() {
 fn every_value_is_shown_with_its_origin() {
     let ran = project()
         .args(["show", "--env", "dev", "--var", "page_size=75"])
-        .env_var("RUNNER_VAR_token_url", "http://localhost:3000/other")
+        .env_var("RUNNER_VAR_token_url", "http://localhost/3000/other")
         .expect_stdout(
             "
             dev  environments/dev.yaml + environments/dev.local.yaml
 
             variables
-              api_url        http://localhost:3000               environments/dev.local.yaml:4
+              api_url        http://localhost/3000               environments/dev.local.yaml:4
                              overrides environments/dev.yaml:3, environments/base.yaml:1
               page_size      75                                  --var
                              overrides environments/base.yaml:1
-              token_url      http://localhost:3000/other         RUNNER_VAR_token_url
+              token_url      http://localhost/3000/other         RUNNER_VAR_token_url
                              overrides environments/dev.yaml:4
               client_secret  ***                                 environments/dev.local.yaml:3
                              secret: `!secret` at environments/dev.yaml:5
@@ -186,7 +186,7 @@ fn scripts_get_json_without_secrets() {
                   "name": "api_url",
                   "state": "set",
                   "secret": false,
-                  "value": "http://localhost:3000",
+                  "value": "http://localhost/3000",
                   "origin": "environments/dev.local.yaml:4"
                 },
                 {
@@ -310,10 +310,10 @@ fn what_fails_is_told_and_the_rest_is_shown() {
               |   ^ a → b → a
 
             error: the value can't be read as a whole number
-             --> environments/dev.yaml:3:18
+             --> environments/dev.yaml:3:20
               |
             3 |   number: '{{ id | int }}'
-              |                  ^^^
+              |                    ^^^
             ",
         )
         .run();
@@ -455,7 +455,7 @@ fn a_value_of_ones_own_is_set_and_the_rest_of_the_file_stays() {
     }
     let ran = project().args(["set", "api_url", "https://other.example.com", "--env", "dev"]);
     let ran = ran.expect_stdout("set `api_url` in environments/dev.local.yaml\n").run();
-    assert_eq!(local(&ran), LOCAL.replace("'http://localhost:3000'", "https://other.example.com"));
+    assert_eq!(local(&ran), LOCAL.replace("'http://localhost/3000'", "https://other.example.com"));
 }
 
 #[test]
@@ -595,9 +595,17 @@ fn a_secret_comes_from_standard_input() {
 fn a_secret_is_sent_as_it_was_given() {
     use crate::support::server::{Answer, Server};
     let server = Server::start(|_| Answer::json(200, "{}"));
-    for secret in
-        ["plain-secret", "a{{b}}c", "{% raw %}", "{# no comment #} x", "' \"\\ : #{", " spaces ", "multi\nline\n", "{{", "12345"]
-    {
+    for secret in [
+        "plain-secret",
+        "a{{b}}c",
+        "{% raw %}",
+        "{# no comment #} x",
+        "' \"\\ : #{",
+        " spaces ",
+        "multi\nline\n",
+        "{{{{",
+        "12345",
+    ] {
         let ran = project()
             .file("environments/dev.yaml", format!("variables: {{api_url: '{}', client_secret: !secret }}\n", server.url()))
             .file("a.yaml", "requests: [{url: '{{ api_url }}', json: {s: '{{ client_secret }}'}}]\n")
@@ -704,7 +712,7 @@ fn values_are_taken_out_of_both_sections() {
     let left = local(&ran);
     assert_no_secret(&left, SECRET);
     assert_no_secret(&left, "token-of-an-earlier-run");
-    for kept in ["# mine\n", "  api_url: 'http://localhost:3000'\n", "stored: # kept by runner\n", "  expires_at: 17\n"] {
+    for kept in ["# mine\n", "  api_url: 'http://localhost/3000'\n", "stored: # kept by runner\n", "  expires_at: 17\n"] {
         assert!(left.contains(kept), "{kept:?} in {left}");
     }
     project()

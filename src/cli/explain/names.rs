@@ -156,7 +156,10 @@ impl<'p> Subject<'p> {
                 name: name.to_owned(),
                 value: "not set".to_owned(),
                 paint: Some(Paint::Warning),
-                remarks: vec!["an environment or an earlier request must give it".to_owned()],
+                remarks: vec![match self.request.products().any(|capture| capture.name == name) {
+                    true => "only this request gives it".to_owned(),
+                    false => "an environment or an earlier request must give it".to_owned(),
+                }],
                 ..Row::default()
             },
             (_, None, None) => {
