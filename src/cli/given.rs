@@ -17,11 +17,26 @@ use super::args::ValueArgs;
 pub(super) const VARIABLE: &str = "RUNNER_VAR_";
 pub(super) const SECRET: &str = "RUNNER_SECRET_";
 
+/// The value of a secret that a run will ask for.
+const STAND_IN: &str = "[asked for]";
+
+/// Who is asked for the secrets that `--secret` names and that stand nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Asking {
+    /// Whoever sits at the terminal.
+    Now,
+    /// Nobody: it is a mistake.
+    Never,
+    /// Nobody yet: the command sends nothing, and a stand-in does.
+    #[default]
+    Later,
+}
+
 /// What the command line gives; secrets are known to `masker` before anything is said. Warnings go to `warnings`.
 pub(super) fn collect(
     args: &ValueArgs,
     world: &World,
-    may_ask: bool,
+    asking: Asking,
     masker: &Masker,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<Given>, Vec<Diagnostic>> {
@@ -65,8 +80,9 @@ pub(super) fn collect(
         if world.variables.get(&format!("{SECRET}{name}")).is_some_and(|text| !text.is_empty()) {
             continue;
         }
-        match asked(name, world, may_ask) {
-            Ok(secret) => {
+        match asked(name, world, asking) {
+            Ok(None) => add(name, Value::from(STAND_IN), true, GivenBy::Flag),
+            Ok(Some(secret)) => {
                 if masker.learn(&secret) == Learnt::TooShort {
                     warnings.push(too_short(name));
                 }
@@ -86,8 +102,8 @@ pub(super) fn too_short(name: &str) -> Diagnostic {
     Diagnostic::warning(format!("the secret `{name}` is shorter than {SHORTEST} characters and can't be masked in the output"))
 }
 
-/// Asks for a secret on the terminal.
-fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic> {
+/// Asks for a secret on the terminal; `None` when it is asked for later.
+fn asked(name: &str, world: &World, asking: Asking) -> Result<Option<Secret>, Diagnostic> {
     if let Some((before, _)) = name.split_once('=') {
         // The value is not repeated: it stands in the shell's history already.
         return Err(Diagnostic::error("a secret never stands on a command line: others on this machine could read it there")
@@ -96,9 +112,12 @@ fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic>
     if !usable(name) {
         return Err(Diagnostic::error(format!("`--secret {name}`: `{name}` can't be the name of a variable")));
     }
-    if !may_ask || !world.input_is_terminal {
+    if asking == Asking::Later {
+        return Ok(None);
+    }
+    if asking == Asking::Never || !world.input_is_terminal {
         return Err(Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"))
             .help(format!("set the process variable RUNNER_SECRET_{name}")));
     }
-    ask_secret(name).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
+    ask_secret(name).map(Some).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
 }

@@ -733,3 +733,21 @@ fn a_broken_value_can_be_mended() {
         .run();
     ran.again().args(["env", "show", "client_secret", "--env", "dev"]).run_passing();
 }
+
+/// What a run would ask for is not asked for here, and hides what it would hide.
+#[test]
+fn a_secret_of_the_command_line_is_not_asked_for() {
+    project()
+        .args(["show", "api_url", "--env", "dev", "--secret", "api_url"])
+        .expect_stdout(
+            "
+            dev  environments/dev.yaml + environments/dev.local.yaml
+
+            variables
+              api_url  ***  --secret
+                       secret: given as one
+                       overrides environments/dev.local.yaml:4, environments/dev.yaml:3, environments/base.yaml:1
+            ",
+        )
+        .run();
+}

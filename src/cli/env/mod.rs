@@ -30,6 +30,7 @@ pub(super) enum EnvCommand {
     /// Show values with their origin; secrets are masked
     Show(ShowArgs),
     /// Set a value of your own, in the local file; a secret is asked for
+    #[command(override_usage = "runner env set [OPTIONS] <NAME> [VALUE]")]
     Set(SetArgs),
     /// Take values out of the local file
     Unset(UnsetArgs),
@@ -78,7 +79,7 @@ pub(super) struct SetArgs {
     name: String,
     /// Its value, unless it is a secret: left out, it is asked for, or read from standard input
     // Several, so that no message of the parser repeats a piece of one.
-    #[arg(value_name = "VALUE", num_args = 0.., hide_possible_values = true)]
+    #[arg(value_name = "VALUE", num_args = 0..)]
     value: Vec<String>,
     #[command(flatten)]
     file: FileArgs,
