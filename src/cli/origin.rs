@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use crate::auth::{Carrier, Method, Scheme};
 use crate::diagnostic::{Diagnostic, Paint, Place};
-use crate::environment::{Content, Declaration, Evaluated, GivenBy, Reason, Sandbox, Stored, Unset, Values};
+use crate::environment::{Content, Declaration, Environment, Evaluated, Files, GivenBy, Reason, Sandbox, Stored, Unset, Values};
 use crate::mask::MASK;
 use crate::plan::ways_to_give;
 use crate::yaml::write;
@@ -111,11 +111,17 @@ fn describe_unset(values: &Values<'_>, name: &str, unset: &Unset, row: &mut Row)
         _ => None,
     };
     row.remarks.extend(missing);
-    let environment = &values.environment().name;
+    let environment = chosen_as(values.environment());
     let mut ways = vec![format!("`runner env set {name} --env {environment}`")];
     ways.extend(ways_to_give(name, unset.declaration.content.is_secret()));
     let last = ways.pop().unwrap_or_default();
     row.remarks.push(format!("set it with {} or {last}", ways.join(", ")));
+}
+
+/// What `--env` takes to choose an environment: its name, or its path when it lies where no name finds it.
+pub(super) fn chosen_as(environment: &Environment) -> &str {
+    let elsewhere = |files: &&Files| files.shared.parent().is_none_or(|folder| !folder.ends_with("environments"));
+    environment.files.as_ref().filter(elsewhere).map_or(&environment.name, |files| &files.shared_shown)
 }
 
 /// Where a declaration stands, or what else gives the value.

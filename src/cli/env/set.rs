@@ -144,7 +144,7 @@ fn on_the_command_line(environment: &Environment, name: &str) -> Diagnostic {
     let finding = Diagnostic::error(format!("`{name}` is a secret and is not taken from the command line"));
     let finding = finding.help(format!(
         "write `runner env set {name} --env {}` and type the value when asked, or send it to standard input",
-        environment.name
+        origin::chosen_as(environment)
     ));
     let finding = finding.help("what was typed stands in the shell's history now, and others on this machine could read it");
     match reason {
@@ -227,7 +227,7 @@ fn notes(world: &World, target: &Target, name: &str, private: bool) -> Vec<Diagn
         let names = environment.variables.iter().map(|variable| variable.name.as_str());
         let secret = if private { ", so its text is taken for a secret" } else { "" };
         let note = Diagnostic::note(format!("no file of the environment declares `{name}`{secret}"));
-        let back = format!("`runner env unset {name} --env {}` takes this one away", environment.name);
+        let back = format!("`runner env unset {name} --env {}` takes this one away", origin::chosen_as(environment));
         notes.push(match nearest(name, names) {
             Some(near) => note.help(format!("did you mean `{near}`? {back}")),
             None => note.help(format!("declare it in {}: `{name}:`, or `{name}: !secret`", target.files.shared_shown)),
@@ -237,7 +237,7 @@ fn notes(world: &World, target: &Target, name: &str, private: bool) -> Vec<Diagn
         notes.push(
             Diagnostic::warning(format!("`{name}` is also stored, and the value that was set comes first"))
                 .help("a request that stores it is refused as long as it is set")
-                .help(format!("take both away with `runner env unset {name} --env {}`", environment.name)),
+                .help(format!("take both away with `runner env unset {name} --env {}`", origin::chosen_as(environment))),
         );
     }
     for prefix in [VARIABLE, SECRET] {

@@ -13,7 +13,7 @@ use crate::world::World;
 use super::super::given::{self, Asking};
 use super::super::origin::{self, State, Unstarted};
 use super::super::table::{Row, Section, Table};
-use super::super::{Diagnostics, Exit, exit};
+use super::super::{Diagnostics, Exit, exit, is_ci};
 use super::{ShowArgs, json, no_environment, root};
 
 /// Shows the values of an environment.
@@ -52,7 +52,11 @@ pub(super) fn run(mut world: World, args: &ShowArgs) -> Exit {
             sections.insert(0, start(&plan.environment));
             sections.extend(rest(&plan.environment, &world.folder));
         }
-        heading(&plan.environment, style) + &table.render(&sections)
+        let mut text = heading(&plan.environment, style) + &table.render(&sections);
+        if is_ci(&world) {
+            crate::report::defuse(&mut text);
+        }
+        text
     };
     let mut out = masker.writer(&mut world.stdout);
     let _ = out.write_all(text.as_bytes()).and_then(|()| out.finish());

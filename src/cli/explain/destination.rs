@@ -47,14 +47,16 @@ impl Subject<'_> {
             Ok(carried) => self.verdict(&gate, url.as_ref().zip(origin.as_ref()), carried),
             Err(error) => Verdict::Open(format!("whether it carries a secret can't be told: {}", error.into_finding().message)),
         };
-        let (paint, lines) = match verdict {
-            Verdict::Free(text) => (Paint::Good, vec![text]),
-            Verdict::Open(text) => (Paint::Warning, vec![text]),
-            Verdict::Refused(text, help) => (Paint::Error, std::iter::once(text).chain(help).collect()),
+        let (paint, line, help) = match verdict {
+            Verdict::Free(text) => (Paint::Good, text, None),
+            Verdict::Open(text) => (Paint::Warning, text, None),
+            Verdict::Refused(text, help) => (Paint::Error, text, help),
         };
         let room = table.width.map(|width| width.saturating_sub(2));
-        for (index, line) in lines.iter().flat_map(|line| wrapped(&table.clean(line), room)).enumerate() {
-            let line = if index == 0 || lines.len() == 1 { table.style.paint(paint, &line) } else { line };
+        for line in wrapped(&table.clean(&line), room) {
+            text += &format!("  {}\n", table.style.paint(paint, &line));
+        }
+        for line in help.iter().flat_map(|help| wrapped(&table.clean(help), room)) {
             text += &format!("  {line}\n");
         }
         text
