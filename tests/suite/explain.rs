@@ -335,3 +335,17 @@ fn without_an_environment_what_it_must_give_is_said() {
         )
         .run();
 }
+
+/// The masker can't help with secrets this short.
+#[test]
+fn a_secret_is_no_value_to_show_however_short() {
+    let ran = Runner::new()
+        .file("a.yaml", "variables: {made: '{{ pin }}!'}\nrequests: [{url: '{{ api_url }}/', json: ['{{ pin }}', '{{ made }}', '{{ a_token }}']}]\n")
+        .file("environments/dev.yaml", "variables: {api_url: 'https://api.example.com', pin: !secret }\n")
+        .file("environments/dev.local.yaml", "variables: {pin: x7}\nstored: {a_token: y8}\n")
+        .args(["explain", "a.yaml", "--env", "dev"])
+        .run_unchecked();
+    assert_eq!(ran.exit, 0, "{}", ran.all_output());
+    assert!(!["x7", "y8"].iter().any(|secret| ran.stdout.contains(secret)), "{}", ran.stdout);
+    assert_eq!(ran.stdout.matches("***").count(), 3, "{}", ran.stdout);
+}
