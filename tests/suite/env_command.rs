@@ -359,7 +359,7 @@ fn what_is_not_there_is_told_with_what_is() {
             ",
         ),
         (
-            "unset clientsecret tenant zzzzz --env dev",
+            "unset api_url clientsecret tenant zzzzz --env dev",
             "
             error: `clientsecret` has no value in environments/dev.local.yaml
               = help: did you mean `client_secret`?
@@ -376,6 +376,13 @@ fn what_is_not_there_is_told_with_what_is() {
             "
             error: `api_url` has no value in environments/base.local.yaml
               = help: it stands in environments/base.yaml:1, a file that is shared and that only you change
+            ",
+        ),
+        (
+            "set page_size 5 6 --env dev",
+            "
+            error: `page_size` gets one value, and more stand on the command line
+              = help: write `runner env set page_size 'one value'`, in quotes if it has spaces; leave a secret out
             ",
         ),
         (
