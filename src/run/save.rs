@@ -93,20 +93,9 @@ impl Run<'_, '_> {
 fn problem(place: &Place, store: &Store, error: &StoreError) -> Problem {
     let diagnostic = place.error(error.to_string());
     let (kind, diagnostic) = match error {
-        StoreError::Exposed { tracked: true, .. } => {
-            let help = format!("take it out of the index: git rm --cached {}", store.shown());
-            (ProblemKind::Policy, diagnostic.refusal().help(help))
-        }
-        StoreError::Exposed { tracked: false, .. } => {
-            (ProblemKind::Policy, diagnostic.refusal().help("add this line to the .gitignore beside it: *.local.*"))
-        }
-        StoreError::Locked { holder: Some(pid) } => {
-            let diagnostic = diagnostic.help(format!("if it is stopped, let it go on: kill -CONT {pid}"));
-            // A save can be killed at any moment and harms nothing.
-            (ProblemKind::Save, diagnostic.help(format!("if it hangs, end it: kill -KILL {pid}")))
-        }
-        StoreError::Locked { holder: None } | StoreError::Failed { .. } | StoreError::Unsynced { .. } => {
-            (ProblemKind::Save, diagnostic)
+        StoreError::Exposed { tracked, .. } => (ProblemKind::Policy, diagnostic.refusal().help(store.unexposed(*tracked))),
+        StoreError::Locked { .. } | StoreError::Failed { .. } | StoreError::Unsynced { .. } => {
+            (ProblemKind::Save, error.unlocked().into_iter().fold(diagnostic, Diagnostic::help))
         }
     };
     Problem { kind, diagnostic: diagnostic.help("`--no-save` keeps the values of a run in memory only") }

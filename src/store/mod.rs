@@ -111,6 +111,21 @@ impl std::fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+impl StoreError {
+    /// How to mend it where another process is in the way; a line each.
+    #[must_use]
+    pub fn unlocked(&self) -> Vec<String> {
+        match self {
+            // A save can be killed at any moment and harms nothing.
+            Self::Locked { holder: Some(pid) } => vec![
+                format!("if it is stopped, let it go on: kill -CONT {pid}"),
+                format!("if it hangs, end it: kill -KILL {pid}"),
+            ],
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Store {
     /// The store of an environment.
     #[must_use]
@@ -127,6 +142,15 @@ impl Store {
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
+    }
+
+    /// How to mend [`StoreError::Exposed`].
+    #[must_use]
+    pub fn unexposed(&self, tracked: bool) -> String {
+        match tracked {
+            true => format!("take it out of the index: git rm --cached {}", self.shown),
+            false => "add this line to the .gitignore beside it: *.local.*".to_owned(),
+        }
     }
 
     /// Looks whether a save can work: makes the `.gitignore` beside the environment when there is none and gives its name then, asks
@@ -166,13 +190,20 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub async fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
+        self.change(&values.iter().map(change).collect::<Vec<_>>()).await
+    }
+
+    /// Changes keys of the local file, whatever their section. The changes are on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub async fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.refuse_exposed()?;
         let _lock = self.lock().await?;
-        let changes: Vec<Change> = values.iter().map(change).collect();
         for _ in 0..ATTEMPTS {
             // Read again under the lock: what a person or another run wrote meanwhile stays.
             let old = self.read()?;
-            let new = match edit::apply(&old, &changes) {
+            let new = match edit::apply(&old, changes) {
                 Ok(new) => new,
                 // Half of it was read before an editor wrote and half behind it.
                 Err(_) if self.read()? != old => continue,

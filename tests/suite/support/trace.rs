@@ -80,7 +80,7 @@ impl fmt::Display for Call {
         write!(f, "{}({from}{object})", self.name)?;
         match &self.result {
             Some(Ok(value)) => write!(f, " = {value}"),
-            Some(Err(error)) => write!(f, " = {error:?}"),
+            Some(Err(error)) => write!(f, " = {error}"),
             None => f.write_str(" …"),
         }
     }
