@@ -2,6 +2,7 @@
 //! editors come in between. What a save promises is in `docs/environments.md`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -98,7 +99,18 @@ fn nothing_leaves_the_program_before_a_value_is_on_disk() {
         if let Some(text) = local {
             runner = runner.file(LOCAL, text);
         }
-        let Some(traced) = trace(runner, |_| Verdict::Pass) else { return };
+        let top = runner.path("");
+        let mut modes = Vec::new();
+        let Some(traced) = trace(runner, |call| {
+            // From its first byte on it is its owner's alone.
+            if let ("write", Some(path)) = (call.name, call.path().filter(|path| path.ends_with(".tmp"))) {
+                modes.push(fs::metadata(top.join(path)).unwrap().permissions().mode() & 0o777);
+            }
+            Verdict::Pass
+        }) else {
+            return;
+        };
+        assert_eq!(modes, [0o600]);
         let (ran, calls) = traced.ended();
         assert_eq!(ran.exit, 0, "{}", ran.all_output());
         assert_kept_before_anything(&calls, LOCAL);
