@@ -1,10 +1,11 @@
-//! The client: one request, one answer.
+//! The client: one request, one answer, and the redirects between.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use reqwest::header::{HeaderValue, LOCATION};
 use rustls::ClientConfig;
 use url::Url;
 
@@ -17,11 +18,18 @@ use super::head::{self, Head};
 use super::limits::{DEFAULT_CONNECT_TIMEOUT, Limits, MAX_HEADER_LINES};
 use super::message::{Body, Exchange, Request, Response, Timings, Version};
 use super::proxy::Proxy;
+use super::redirect::{Hop, Luggage, Trip};
 use super::tls::{self, Tls};
 use crate::trust::Refusal;
 
-/// Says whether a request may go to a URL; asked before anything is connected to.
-pub type Guard<'a> = dyn Fn(&Url) -> Result<(), Refusal> + Sync + 'a;
+/// Says whether a request may go to a URL with what it carries; asked before each connection, behind redirects too.
+pub type Guard<'a> = dyn Fn(&Url, Luggage) -> Result<(), Refusal> + Sync + 'a;
+
+/// The longest body of a redirect that is read for the sake of its connection, in bytes.
+const SHORT_BODY: u64 = 16 << 10;
+
+/// How long such a body is waited for.
+const SHORT_WAIT: Duration = Duration::from_millis(200);
 
 /// How much room for a body is made in advance on a server's word.
 const MAX_RESERVE: usize = 1 << 20;
@@ -74,7 +82,7 @@ impl Client {
         Ok(Self { settings, config, pooled, fresh: OnceLock::new() })
     }
 
-    /// Sends `request` and reads the whole answer. A redirect is an answer like any other.
+    /// Sends `request`, follows as many redirects as it says, and reads the whole of the last answer.
     ///
     /// An idempotent request whose kept connection had died is sent once more on a new one; any other only when nothing of it
     /// had been sent.
@@ -82,31 +90,51 @@ impl Client {
     /// # Errors
     /// See [`Error`]. `guard` is asked after the request was checked and before anything is connected to.
     pub async fn send(&self, request: Request, guard: &Guard<'_>) -> Result<Exchange, Error> {
-        let head = head::prepare(&request)?;
-        guard(&head.url).map_err(Error::Refused)?;
+        let mut trip = Trip::new(request);
+        let limit = trip.request.timeout;
         let marks = Marks::default();
-        let work = marks.scope(self.exchange(&request, &head, &marks));
-        match tokio::time::timeout(request.timeout, work).await {
+        let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, guard))).await {
             Ok(done) => done,
-            Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit: request.timeout }),
-        }
+            Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit }),
+        };
+        done.map_err(|error| trip.tell(error))
     }
 
-    async fn exchange(&self, request: &Request, head: &Head, marks: &Marks) -> Result<Exchange, Error> {
+    /// From redirect to redirect to an answer that is taken as it is.
+    async fn travel(&self, trip: &mut Trip, marks: &Marks, guard: &Guard<'_>) -> Result<Exchange, Error> {
         let start = Instant::now();
-        let response = self.answer(request, head, marks).await?;
-        let first_byte = start.elapsed();
-        let remote = response.remote_addr();
-        let response = self.read(request, head, response, marks).await?;
-        let steps = marks.steps();
-        let (dns, connect, tls) = steps.durations();
-        Ok(Exchange {
-            request: head.sent(request, response.version == Version::Http2),
-            timings: Timings { dns, connect, tls, first_byte, total: start.elapsed() },
-            response,
-            remote,
-            reused: connect.is_none(),
-        })
+        loop {
+            marks.note(|steps| *steps = Steps::default());
+            let head = head::prepare(&trip.request)?;
+            guard(&head.url, trip.luggage).map_err(Error::Refused)?;
+            let response = self.answer(&trip.request, &head, marks).await?;
+            let first_byte = start.elapsed();
+            let remote = response.remote_addr();
+            let locations: Vec<&[u8]> = response.headers().get_all(LOCATION).iter().map(HeaderValue::as_bytes).collect();
+            if trip.goes_on(response.status().as_u16(), &locations) {
+                let hop = Hop {
+                    request: head.sent(&trip.request, response.version() == reqwest::Version::HTTP_2),
+                    status: response.status().as_u16(),
+                    headers: headers(&response, self.settings.limits.headers)?,
+                    remote,
+                    answered: first_byte,
+                    left_behind: Vec::new(),
+                };
+                trip.follow(hop, &locations)?;
+                skip_body(response).await;
+                continue;
+            }
+            let response = self.read(&trip.request, &head, response, marks).await?;
+            let (dns, connect, tls) = marks.steps().durations();
+            return Ok(Exchange {
+                hops: std::mem::take(&mut trip.hops),
+                request: head.sent(&trip.request, response.version == Version::Http2),
+                timings: Timings { dns, connect, tls, first_byte, total: start.elapsed() },
+                response,
+                remote,
+                reused: connect.is_none(),
+            });
+        }
     }
 
     /// The head of the answer.
@@ -202,6 +230,17 @@ fn build(settings: &Settings, config: &ClientConfig, idle_connections: usize) ->
         builder = builder.proxy(reqwest::Proxy::custom(move |url| proxy.applies_to(url).then(|| proxy.url().clone())));
     }
     builder.build().map_err(|_| Error::Settings { what: "tls", reason: "the HTTP client does not take it" })
+}
+
+/// Reads what is left of a redirect's answer when it is short and comes at once, so that its connection can be used again. A
+/// long or slow one is not worth the wait; dropping it closes the connection. It is never decoded.
+async fn skip_body(mut response: reqwest::Response) {
+    if response.content_length().is_none_or(|length| length > SHORT_BODY) {
+        return;
+    }
+    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+    // What is lost by waiting in vain is the connection only.
+    let _ = tokio::time::timeout(SHORT_WAIT, rest).await;
 }
 
 fn outgoing(request: &Request, head: &Head) -> reqwest::Request {

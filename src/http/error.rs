@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::redirect::Chain;
 use crate::diagnostic::Diagnostic;
 use crate::trust::Refusal;
 
@@ -109,6 +110,28 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// An answer points to something that can't be requested.
+    InvalidLocation {
+        /// What is wrong with its `Location`, without showing it.
+        reason: &'static str,
+    },
+    /// One redirect after the other.
+    TooManyRedirects {
+        /// How many were followed.
+        limit: usize,
+    },
+    /// As many redirects as allowed, and the next would lead to where the request was already.
+    RedirectCircle {
+        /// How many were followed.
+        limit: usize,
+    },
+    /// What went wrong behind a redirect.
+    Redirected {
+        /// The URLs that led there.
+        chain: Chain,
+        /// What went wrong.
+        error: Box<Error>,
+    },
     /// The file that is to be sent could not be read.
     BodyFile {
         /// What the operating system says.
@@ -190,6 +213,7 @@ impl Error {
             | Self::Settings { .. }
             | Self::BodyFile { .. } => Class::Request,
             Self::Refused(_) => Class::Policy,
+            Self::Redirected { error, .. } => error.class(),
             Self::Dns { .. }
             | Self::Connect { .. }
             | Self::Proxy { .. }
@@ -200,6 +224,9 @@ impl Error {
             | Self::CutOff { .. }
             | Self::TooLarge { .. }
             | Self::HeadersTooLarge { .. }
+            | Self::InvalidLocation { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::RedirectCircle { .. }
             | Self::Coding { .. } => Class::Transport,
         }
     }
@@ -212,7 +239,7 @@ impl Error {
             Self::Dns { .. } | Self::Connect { .. } | Self::Proxy { .. } | Self::Refused(_) => true,
             // With TLS 1.3 a client certificate is refused after the request was sent.
             Self::Tls { reason, .. } => !matches!(reason, TlsReason::ClientCertificate | TlsReason::Other(_)),
-            Self::BodyFile { .. } => false,
+            Self::BodyFile { .. } | Self::Redirected { .. } => false,
             other => other.class() == Class::Request,
         }
     }
@@ -221,9 +248,13 @@ impl Error {
     #[must_use]
     pub fn finding(&self) -> Diagnostic {
         let finding = Diagnostic::error(self.to_string());
-        match self.hint() {
+        let finding = match self.hint() {
             Some(hint) => finding.help(hint),
             None => finding,
+        };
+        match self {
+            Self::Redirected { chain, .. } => finding.help(format!("redirected: {chain}")),
+            _ => finding,
         }
     }
 
@@ -233,6 +264,10 @@ impl Error {
         let text = match self {
             Self::InvalidUrl { .. } => "write `https://host/path`",
             Self::Refused(refusal) => return refusal.hint(),
+            Self::Redirected { error, .. } => return error.hint(),
+            Self::InvalidLocation { .. } => "`redirects: false` shows the answer instead",
+            Self::TooManyRedirects { .. } => "`redirects: 20` follows more, `redirects: false` shows the first answer instead",
+            Self::RedirectCircle { .. } => "`redirects: false` shows the first answer instead",
             Self::Dns { .. } => "is the name spelt right, and does this machine reach its name server?",
             Self::Connect { .. } => "is the server running, and is the port right?",
             Self::Proxy { .. } => "the proxy comes from `proxy:` in the environment or from `--proxy`",
@@ -289,12 +324,24 @@ impl fmt::Display for Error {
                 write!(f, "the answer has more than {} or {lines} lines of headers", Size(*limit))
             }
             Self::Coding { reason } => write!(f, "the body could not be decoded: {reason}"),
+            Self::InvalidLocation { reason } => write!(f, "the redirect can't be followed: `Location`: {reason}"),
+            Self::TooManyRedirects { limit } => write!(f, "more than {limit} {} in a row", redirects(*limit)),
+            Self::RedirectCircle { limit } => write!(f, "the redirects go round in a circle ({limit} {} followed)", were(*limit)),
+            Self::Redirected { error, .. } => error.fmt(f),
             Self::BodyFile { reason } => write!(f, "the file to be sent could not be read: {reason}"),
         }
     }
 }
 
 impl std::error::Error for Error {}
+
+fn redirects(count: usize) -> &'static str {
+    if count == 1 { "redirect" } else { "redirects" }
+}
+
+fn were(count: usize) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
 
 fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration) -> fmt::Result {
     let limit = Span(limit);

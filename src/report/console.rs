@@ -156,6 +156,10 @@ impl<W: Write> Console<W> {
         }
         let Some(exchange) = step.exchange else { return };
         let response = &exchange.response;
+        // What looks wrong may be right, but of another request than the one that was written.
+        if !problems.is_empty() || self.settings.verbosity >= Verbosity::Heads {
+            wire::hops(&mut self.page, exchange);
+        }
         if !problems.is_empty() {
             let grant = answer::grant_type(step.request);
             let error = grant.and_then(|_| answer::oauth_error(response));
@@ -171,7 +175,7 @@ impl<W: Write> Console<W> {
         let expected = problems.is_empty() && step.request.assertions.status.is_some();
         if !expected && let Some(place) = redirect(response) {
             let place = self.page.safe(&wire::visible_location(place));
-            self.page.line(Paint::Faint, &format!("redirects to {place}; this version does not follow redirects"));
+            self.page.line(Paint::Faint, &format!("redirects to {place} (not followed)"));
         }
     }
 

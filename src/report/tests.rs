@@ -50,6 +50,7 @@ fn request(method: &str, name: &str) -> Request {
         captures: Vec::new(),
         stores: Vec::new(),
         timeout: None,
+        redirects: None,
         always: false,
     }
 }
@@ -64,6 +65,7 @@ fn exchange(status: u16, headers: &[(&str, &str)], body: &str) -> Exchange {
     let owned =
         |list: &[(&str, &str)]| list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
     Exchange {
+        hops: Vec::new(),
         request: SentHead {
             method: Method::POST,
             url: Url::parse("https://api.box.com/oauth2/token?x=1").unwrap(),
@@ -339,8 +341,7 @@ fn what_the_server_says_in_one_line() {
 fn a_redirect_is_shown_and_keeps_its_code() {
     let answer = exchange(302, &[("location", "https://app.example/cb?code=AbCdEf&state=1#access_token=xyz")], "");
     let plain = request("GET", "Authorize");
-    let line =
-        "  redirects to https://app.example/cb?code=***&state=1#access_token=***; this version does not follow redirects\n";
+    let line = "  redirects to https://app.example/cb?code=***&state=1#access_token=*** (not followed)\n";
     let shown = steps(NORMAL, &[step(&plain, Outcome::Passed, Some(&answer))]);
     assert!(shown.ends_with(line), "{shown}");
     let shown = steps(NORMAL, &[step(&plain, wrong_status(302), Some(&answer))]);

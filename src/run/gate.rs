@@ -16,7 +16,7 @@ use crate::trust::{Allowed, HostRule, Origin, Refusal};
 pub struct Carried {
     /// The variable that holds it.
     pub name: String,
-    /// Its text, when an answer of this run gave it.
+    /// Its text, when an answer of this run or the command line gave it.
     pub value: Option<Secret>,
     /// Where it came from, when an answer of this run gave it; it may always go back there.
     pub origin: Option<Origin>,
@@ -36,6 +36,10 @@ pub struct Gate<'r> {
 pub struct Pass {
     allowed: Arc<Allowed>,
     carried: Vec<Carried>,
+    /// What the URL of a redirect to a strange origin must not hold.
+    known: Masker,
+    /// Whether what an answer gave may go back to where it came from.
+    guarded: bool,
 }
 
 impl<'r> Gate<'r> {
@@ -50,18 +54,22 @@ impl<'r> Gate<'r> {
         self.values.environment().files.is_some()
     }
 
-    /// Prepares the decision for a request that carries `carried` to `url`.
+    /// Prepares the decision for a request that carries `carried` to `url`, when the secrets of `masker` are known.
     ///
     /// # Errors
     /// A variable of the environment that may name an origin can't be evaluated.
-    pub fn pass(&self, url: &Url, mut carried: Vec<Carried>) -> Result<Pass, Error> {
-        if !self.guarded() {
+    pub fn pass(&self, url: &Url, mut carried: Vec<Carried>, masker: &Masker) -> Result<Pass, Error> {
+        let guarded = self.guarded();
+        if !guarded {
             carried.retain(|secret| secret.given);
         }
-        if carried.is_empty() {
-            return Ok(Pass { allowed: Arc::default(), carried });
-        }
-        Ok(Pass { allowed: self.allowed_for(url)?, carried })
+        let allowed = match self.allowed_for(url) {
+            // Whoever carries nothing is only asked where a redirect leads, and then nothing is allowed.
+            Err(_) if carried.is_empty() => Arc::default(),
+            allowed => allowed?,
+        };
+        let known = if guarded { masker.clone() } else { texts(&carried, |_| true) };
+        Ok(Pass { allowed, carried, known, guarded })
     }
 
     /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
@@ -79,11 +87,7 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]], returning: &Masker) -> Result<bool, Error> {
-        let strays = |part: &&[u8]| {
-            masker.finds(part)
-                && (!returning.finds(part) || masker.finds(returning.mask(&String::from_utf8_lossy(part)).as_bytes()))
-        };
-        if !self.guarded() || !parts.iter().any(strays) {
+        if !self.guarded() || !parts.iter().any(|part| holds_stray(part, masker, returning)) {
             return Ok(false);
         }
         let Some(origin) = Origin::of(url) else { return Ok(true) };
@@ -122,6 +126,27 @@ impl Pass {
         !self.carried.is_empty()
     }
 
+    /// A masker that knows the secrets that may go back to `origin`, since they came from there.
+    pub fn returning(&self, origin: Option<&Origin>) -> Masker {
+        texts(&self.carried, |secret| secret.origin.is_some() && secret.origin.as_ref() == origin)
+    }
+
+    /// Whether a redirect may lead to `url` when nothing else of the request is secret any more: a server may have written into
+    /// it what it was sent.
+    ///
+    /// # Errors
+    /// The URL holds a known secret and its origin is not allowed.
+    pub fn check_redirect(&self, url: &Url) -> Result<(), Refusal> {
+        let Some(origin) = Origin::of(url) else {
+            return Err(Refusal::NotHttp { scheme: url.scheme().to_owned() });
+        };
+        let returning = if self.guarded { self.returning(Some(&origin)) } else { Masker::new() };
+        if self.allowed.permits(&origin) || !holds_stray(url.as_str().as_bytes(), &self.known, &returning) {
+            return Ok(());
+        }
+        Err(Refusal::RedirectedUrl { origin })
+    }
+
     /// Whether the request may go to `url`.
     ///
     /// # Errors
@@ -143,4 +168,18 @@ impl Pass {
         secrets.dedup();
         if secrets.is_empty() { Ok(()) } else { Err(Refusal::Secret { origin, secrets }) }
     }
+}
+
+/// A masker that knows the texts of some of the secrets.
+fn texts(carried: &[Carried], of: impl Fn(&Carried) -> bool) -> Masker {
+    let masker = Masker::new();
+    for value in carried.iter().filter(|secret| of(secret)).filter_map(|secret| secret.value.as_ref()) {
+        masker.learn(value);
+    }
+    masker
+}
+
+/// Whether `masker` finds more in `part` than what `returning` knows.
+fn holds_stray(part: &[u8], masker: &Masker, returning: &Masker) -> bool {
+    masker.finds(part) && (!returning.finds(part) || masker.finds(returning.mask(&String::from_utf8_lossy(part)).as_bytes()))
 }

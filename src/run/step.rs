@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
+use url::Url;
+
 use crate::check::{self, Answer, Failure};
 use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::event::{Outcome, Preview, Problem, ProblemKind, Skipped, Step};
-use crate::http::{self, Exchange};
-use crate::mask::Masker;
+use crate::http::{self, Exchange, Luggage};
 use crate::plan::{Scope, all_templates};
 use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin};
@@ -53,7 +54,11 @@ impl Run<'_, '_> {
         let sent = self.send(rendered, request).await;
         self.under_way = None;
         match sent {
-            Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
+            Ok(exchange) => {
+                // A redirect may have turned the request into one without a body.
+                let body = body.filter(|_| exchange.request.body_size > 0);
+                self.judge(request, scope, (&exchange, body.as_ref()), started)
+            }
             Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
         }
     }
@@ -124,7 +129,12 @@ impl Run<'_, '_> {
     async fn send(&self, mut rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
         let place = request.url.place();
         let pass = self.admit(&mut rendered, request)?;
-        self.client.send(rendered.request, &|url| pass.check(url)).await.map_err(|error| {
+        self.mark_known(&mut rendered.request);
+        let guard = |url: &Url, luggage| match luggage {
+            Luggage::All => pass.check(url),
+            Luggage::UrlOnly => pass.check_redirect(url),
+        };
+        self.client.send(rendered.request, &guard).await.map_err(|error| {
             let kind = match error.class() {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,
@@ -149,11 +159,8 @@ impl Run<'_, '_> {
         let refused = |diagnostic: Diagnostic| Problem { kind: ProblemKind::Policy, diagnostic: diagnostic.refusal() };
         let build = |error: template::Error| build_problem(error, request);
         let origin = Origin::of(&sent.url);
-        let returning = Masker::new();
-        for value in carried.iter().filter(|secret| secret.origin == origin).filter_map(|secret| secret.value.as_ref()) {
-            returning.learn(value);
-        }
-        let pass = self.gate.pass(&sent.url, carried).map_err(build)?;
+        let pass = self.gate.pass(&sent.url, carried, self.masker).map_err(build)?;
+        let returning = pass.returning(origin.as_ref());
         let mut parts: Vec<&[u8]> = vec![sent.url.as_str().as_bytes()];
         parts.extend(sent.headers.iter().map(|(_, value)| value.as_bytes()));
         if let Some(http::Body::Bytes(bytes)) = &sent.body {
@@ -181,6 +188,17 @@ impl Run<'_, '_> {
             return Err(refused(finding.help("take the header out, or put that host into the url")));
         }
         Ok(pass)
+    }
+
+    /// The second belt of redirects: marks what holds a known secret, however it came there.
+    fn mark_known(&self, request: &mut http::Request) {
+        let holding = request.headers.iter().filter(|(_, value)| self.masker.finds(value.as_bytes()));
+        request.secret.headers.extend(holding.map(|(name, _)| name.clone()));
+        if let Some(http::Body::Bytes(bytes)) = &request.body
+            && self.masker.finds(bytes)
+        {
+            request.secret.body.get_or_insert_default();
+        }
     }
 
     /// Takes values from the answer, saves what is stored, then looks at what must hold.

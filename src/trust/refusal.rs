@@ -23,6 +23,28 @@ pub enum Refusal {
         /// What names it, such as `auth.box.token_endpoint`.
         named_by: String,
     },
+    /// A redirect would take a body with secrets to another origin.
+    RedirectedBody {
+        /// Where it leads.
+        origin: Origin,
+        /// The names, never the values, of the secrets; none when they are not known by name.
+        secrets: Vec<String>,
+    },
+    /// The URL of a redirect holds a known secret and its origin is not allowed.
+    RedirectedUrl {
+        /// Where it leads.
+        origin: Origin,
+    },
+    /// A redirect leads from https to http.
+    Downgrade {
+        /// Where it leads.
+        origin: Origin,
+    },
+    /// A redirect leads to a URL that is neither http nor https.
+    RedirectScheme {
+        /// The scheme of the URL.
+        scheme: String,
+    },
     /// `--only-host` does not name the origin.
     OnlyHost {
         /// Where the request would go.
@@ -38,11 +60,15 @@ pub enum Refusal {
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Secret { origin, secrets } => match secrets.as_slice() {
-                [] => write!(f, "a secret may not go to `{origin}`"),
-                [name] => write!(f, "the secret `{name}` may not go to `{origin}`"),
-                names => write!(f, "the secrets `{}` may not go to `{origin}`", names.join("`, `")),
-            },
+            Self::Secret { origin, secrets } => write!(f, "{} may not go to `{origin}`", named(secrets)),
+            Self::RedirectedBody { origin, secrets } => {
+                write!(f, "{} in the body may not follow a redirect to `{origin}`", named(secrets))
+            }
+            Self::RedirectedUrl { origin } => {
+                write!(f, "a redirect would take a known secret to `{origin}`, which is not allowed to get one")
+            }
+            Self::Downgrade { origin } => write!(f, "a redirect from https to `{origin}` is not followed"),
+            Self::RedirectScheme { scheme } => write!(f, "a redirect to a `{scheme}:` URL is not followed"),
             Self::Endpoint { origin, named_by } => write!(f, "`{named_by}` lies on `{origin}`, which is not allowed"),
             Self::OnlyHost { origin } => write!(f, "`{origin}` is none of the hosts of `--only-host`"),
             Self::NotHttp { scheme } => write!(f, "expected an `https` or `http` URL, got `{scheme}`"),
@@ -52,14 +78,27 @@ impl fmt::Display for Refusal {
 
 impl Error for Refusal {}
 
+/// Secrets by their names, when those are known.
+fn named(secrets: &[String]) -> String {
+    match secrets {
+        [] => "a secret".to_owned(),
+        [name] => format!("the secret `{name}`"),
+        names => format!("the secrets `{}`", names.join("`, `")),
+    }
+}
+
 impl Refusal {
     /// How to allow it, for whoever means it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Secret { origin, .. } | Self::Endpoint { origin, .. } => {
+            Self::Secret { origin, .. } | Self::Endpoint { origin, .. } | Self::RedirectedUrl { origin } => {
                 Some(format!("if it is meant to go there, add `{}` to the environment", Allowed::line_to_add(origin)))
             }
+            Self::RedirectedBody { .. } | Self::Downgrade { .. } => {
+                Some("if it is meant to go there, put that URL into the request; `redirects: false` shows the answer".to_owned())
+            }
+            Self::RedirectScheme { .. } => Some("`redirects: false` shows the answer".to_owned()),
             Self::OnlyHost { .. } | Self::NotHttp { .. } => None,
         }
     }

@@ -124,7 +124,7 @@ async fn the_guard_is_asked_before_connecting() {
     let target = format!("http://me:pw@{}/x", listener.local_addr().unwrap());
     let refusal = crate::trust::Refusal::NotHttp { scheme: "x".into() };
     let asked = std::sync::Mutex::new(Vec::new());
-    let guard = |url: &Url| {
+    let guard = |url: &Url, _: Luggage| {
         asked.lock().unwrap().push(url.to_string());
         Err(refusal.clone())
     };
@@ -132,7 +132,7 @@ async fn the_guard_is_asked_before_connecting() {
     assert_eq!(error, Error::Refused(refusal.clone()));
     assert_eq!(*asked.lock().unwrap(), [target.replace("me:pw@", "")]);
     let header = vec![("X".to_owned(), "a\nb".to_owned())];
-    assert!(client().send(Request { headers: header, ..get(&target) }, &|_| Ok(())).await.is_err());
+    assert!(client().send(Request { headers: header, ..get(&target) }, &|_, _| Ok(())).await.is_err());
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
