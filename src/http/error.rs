@@ -266,7 +266,9 @@ impl Error {
             Self::Refused(refusal) => return refusal.hint(),
             Self::Redirected { error, .. } => return error.hint(),
             Self::InvalidLocation { .. } => "`redirects: false` shows the answer instead",
-            Self::TooManyRedirects { .. } => "`redirects: 20` follows more, `redirects: false` shows the first answer instead",
+            Self::TooManyRedirects { .. } => {
+                "raise `redirects` if so many are meant; `redirects: false` shows the first answer instead"
+            }
             Self::RedirectCircle { .. } => "`redirects: false` shows the first answer instead",
             Self::Dns { .. } => "is the name spelt right, and does this machine reach its name server?",
             Self::Connect { .. } => "is the server running, and is the port right?",

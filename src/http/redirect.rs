@@ -119,7 +119,10 @@ impl Trip {
             return error;
         }
         let ended = matches!(error, Error::TooManyRedirects { .. } | Error::RedirectCircle { .. });
-        let urls = self.hops.iter().map(|hop| &hop.request.url);
+        let repeats = |at: usize| self.hops.iter().take(at).any(|hop| hop.request.url == self.hops[at].request.url);
+        let round = matches!(error, Error::RedirectCircle { .. }).then(|| (0..self.hops.len()).find(|at| repeats(*at))).flatten();
+        // Of a circle one round is enough.
+        let urls = self.hops.iter().map(|hop| &hop.request.url).take(round.map_or(usize::MAX, |at| at + 1));
         let last = (!ended).then_some(&self.request.url);
         Error::Redirected { chain: Chain::of(urls.chain(last)), error: Box::new(error) }
     }

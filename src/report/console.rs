@@ -354,9 +354,9 @@ fn push_reason(out: &mut String, reason: &Skipped) {
     };
 }
 
-/// Where a redirect points to (RFC 9110 §15.4).
+/// Where a redirect points to (RFC 9110 §15.4); 304 is none.
 fn redirect(response: &Response) -> Option<&str> {
-    if !(300..400).contains(&response.status) {
+    if !matches!(response.status, 300..=303 | 307 | 308) {
         return None;
     }
     response.header("location")

@@ -18,6 +18,7 @@ mod flow;
 mod interrupt;
 mod masking;
 mod readme;
+mod redirect;
 mod request;
 mod sandbox;
 mod secrets;

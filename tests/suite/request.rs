@@ -542,7 +542,7 @@ fn requests_to_one_host_share_a_connection() {
 }
 
 #[test]
-fn a_redirect_is_shown_and_not_followed() {
+fn a_redirect_that_is_not_followed_is_shown() {
     let server = Server::start(|request| match request.path.as_str() {
         "/old" => Answer::status(302).header("Location", "/new?code=abc123secret&state=x"),
         _ => Answer::status(304),
@@ -552,7 +552,7 @@ fn a_redirect_is_shown_and_not_followed() {
             "c.yaml",
             format!(
                 r#"
-                defaults: {{base_url: "{}"}}
+                defaults: {{base_url: "{}", redirects: false}}
                 requests:
                   - url: /old
                   - {{url: /old, name: Expected, assert: {{status: 302, headers: {{Location: {{contains: /new}}}}}}}}
@@ -567,7 +567,7 @@ fn a_redirect_is_shown_and_not_followed() {
         .expect_stdout(
             "
             ✓ GET    /old                              302 [duration]
-              redirects to /new?code=***&state=x; this version does not follow redirects
+              redirects to /new?code=***&state=x (not followed)
             ✓ GET    Expected                          302 [duration]
             ✗ GET    Not expected                      302 [duration]
               error: status is 302, expected 200
@@ -575,7 +575,7 @@ fn a_redirect_is_shown_and_not_followed() {
                 |
               5 |   - {url: /old, name: Not expected, assert: {status: 200}}
                 |                                                      ^^^
-              redirects to /new?code=***&state=x; this version does not follow redirects
+              redirects to /new?code=***&state=x (not followed)
             ✓ GET    /same                             304 [duration]
 
             4 requests: 3 passed, 1 failed in [duration]

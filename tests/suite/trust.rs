@@ -524,20 +524,6 @@ fn the_rest_of_the_run_goes_on() {
     assert_eq!(project.own.lines(), ["GET /y"]);
 }
 
-/// An answer of the allowed server points elsewhere: nothing follows it there.
-#[test]
-fn a_redirect_takes_no_secret_along() {
-    for status in [301, 302, 303, 307, 308] {
-        let foreign = stranger();
-        let next = foreign.url();
-        let own = Server::start(move |_| Answer::status(status).header("Location", format!("{next}/x")));
-        let project = Project { own, foreign };
-        let ran = project.runner("requests: [{url: OWN/, auth: mine, form: {a: '{{ client_secret }}'}}]").run_unchecked();
-        assert_eq!((project.own.lines().len(), project.foreign.connections()), (1, 0), "{status}\n{}", ran.all_output());
-        assert_no_secret(ran.all_output(), SECRET);
-    }
-}
-
 /// Only the environment and the command line name a proxy.
 #[test]
 fn a_proxy_of_the_process_environment_sees_nothing() {

@@ -166,3 +166,25 @@ async fn a_proxy_is_asked_with_its_own_credentials() {
     let direct = answer(ok("", b"direct"));
     assert_eq!(send(&client, get(&direct.url)).await.unwrap().response.text(), "direct");
 }
+
+#[tokio::test]
+async fn the_guard_is_asked_at_every_hop() {
+    let other = serve(vec![vec![Act::Answer(ok("", b"no"))]]);
+    let place = format!("HTTP/1.1 302 Found\r\nLocation: {}/x\r\nContent-Length: 0\r\n\r\n", other.url).into_bytes();
+    let again = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let server = serve(vec![vec![Act::Answer(again), Act::Answer(place)]]);
+    let asked = std::sync::Mutex::new(Vec::new());
+    let guard = |url: &Url, luggage: Luggage| {
+        asked.lock().unwrap().push((url.path().to_owned(), luggage));
+        match luggage {
+            Luggage::All => Ok(()),
+            Luggage::UrlOnly => Err(crate::trust::Refusal::NotHttp { scheme: "any".to_owned() }),
+        }
+    };
+    let request = Request { redirects: 5, ..get(&server.url) };
+    let error = client().send(request, &guard).await.unwrap_err();
+    assert_eq!((error.class(), error.nothing_was_sent()), (Class::Policy, false));
+    let expected = [("/", Luggage::All), ("/again", Luggage::All), ("/x", Luggage::UrlOnly)];
+    assert_eq!(*asked.lock().unwrap(), expected.map(|(path, luggage)| (path.to_owned(), luggage)));
+    assert!(other.seen.try_recv().is_err());
+}

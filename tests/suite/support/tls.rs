@@ -19,15 +19,21 @@ pub(crate) struct TlsServer {
     stopped: Arc<AtomicBool>,
 }
 
-/// Starts a server whose certificate, for `localhost` and `127.0.0.1`, is signed by itself.
-pub(crate) fn self_signed() -> TlsServer {
-    let names = vec!["localhost".to_owned(), Ipv4Addr::LOCALHOST.to_string()];
+/// What a server needs to speak TLS as `names`, and its certificate, which is signed by itself.
+pub(crate) fn identity(names: &[&str]) -> (Arc<ServerConfig>, String) {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     let CertifiedKey { cert, signing_key } = generate_simple_self_signed(names).expect("a certificate");
     let key = PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().expect("versions");
     let config = builder.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).expect("a pair");
-    let (config, stopped) = (Arc::new(config), Arc::new(AtomicBool::new(false)));
+    (Arc::new(config), cert.pem())
+}
+
+/// Starts a server whose certificate, for `localhost` and `127.0.0.1`, is signed by itself.
+pub(crate) fn self_signed() -> TlsServer {
+    let (config, pem) = identity(&["localhost", "127.0.0.1"]);
+    let stopped = Arc::new(AtomicBool::new(false));
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
     let (address, shared) = (listener.local_addr().expect("an address"), Arc::clone(&stopped));
     thread::spawn(move || {
@@ -39,7 +45,7 @@ pub(crate) fn self_signed() -> TlsServer {
             let _ = answer(stream, &config);
         }
     });
-    TlsServer { address, pem: cert.pem(), stopped }
+    TlsServer { address, pem, stopped }
 }
 
 fn answer(mut stream: TcpStream, config: &Arc<ServerConfig>) -> std::io::Result<()> {
