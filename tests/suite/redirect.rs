@@ -669,3 +669,19 @@ fn a_secret_that_no_template_read_stays_behind() {
     let sent = &own.requests()[0];
     assert_eq!(["x-plain", "x-app"].map(|name| sent.header(name)), [Some(SECRET), Some("by-its-place")]);
 }
+
+/// A secret that is too short to be recognised is known by the name that a template reads.
+#[test]
+fn a_short_secret_stays_behind_too() {
+    let (own, foreign) = (pointing(), pointing());
+    let collection = r#"
+        requests:
+          - {url: "{{ own }}/go/307", headers: {To: FOREIGN/x, X-Plain: "{{ pin }}"}, body: clean}
+          - {url: "{{ own }}/go/307", name: Body, headers: {To: FOREIGN/x}, body: "{{ pin }}"}
+        "#;
+    let ran = project(&own, &foreign, collection)
+        .file("environments/dev.local.yaml", format!("variables: {{token: {SECRET}, pin: a1b}}\n"))
+        .run_unchecked();
+    assert_eq!((ran.exit, foreign.lines()), (6, vec!["POST /x".to_owned()]), "{}", ran.all_output());
+    assert_eq!((own.requests()[0].header("x-plain"), foreign.requests()[0].header("x-plain")), (Some("a1b"), None));
+}
