@@ -18,7 +18,7 @@ use super::limits::{DEFAULT_CONNECT_TIMEOUT, Limits, MAX_HEADER_LINES};
 use super::message::{Body, Exchange, Request, Response, Timings, Version};
 use super::proxy::Proxy;
 use super::tls::{self, Tls};
-use crate::trust::Refusal;
+use crate::trust::{OnlyHosts, Origin, Refusal};
 
 /// Says whether a request may go to a URL; asked before anything is connected to.
 pub type Guard<'a> = dyn Fn(&Url) -> Result<(), Refusal> + Sync + 'a;
@@ -39,6 +39,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Names with addresses that hold instead of what the name server says (`--resolve`), for every port.
     pub resolve: Vec<(String, IpAddr)>,
+    /// The only hosts that are connected to.
+    pub only: OnlyHosts,
 }
 
 impl Default for Settings {
@@ -49,6 +51,7 @@ impl Default for Settings {
             tls: Tls::default(),
             proxy: None,
             resolve: Vec::new(),
+            only: OnlyHosts::default(),
         }
     }
 }
@@ -74,6 +77,19 @@ impl Client {
         Ok(Self { settings, config, pooled, fresh: OnceLock::new() })
     }
 
+    /// Admits the embedded server of the run, whatever hosts the run is held to.
+    pub fn admit_own(&mut self, origin: Origin) {
+        self.settings.only.admit_own(origin);
+    }
+
+    /// Whether the run may connect to `url` at all.
+    ///
+    /// # Errors
+    /// It is held to other hosts.
+    pub fn admits(&self, url: &Url) -> Result<(), Refusal> {
+        self.settings.only.check(url)
+    }
+
     /// Sends `request` and reads the whole answer. A redirect is an answer like any other.
     ///
     /// An idempotent request whose kept connection had died is sent once more on a new one; any other only when nothing of it
@@ -82,6 +98,8 @@ impl Client {
     /// # Errors
     /// See [`Error`]. `guard` is asked after the request was checked and before anything is connected to.
     pub async fn send(&self, request: Request, guard: &Guard<'_>) -> Result<Exchange, Error> {
+        // Whoever asks for whatever reason, a run that is held to a few hosts connects to no other.
+        let guard = |url: &Url| self.admits(url).and_then(|()| guard(url));
         let head = head::prepare(&request)?;
         guard(&head.url).map_err(Error::Refused)?;
         let marks = Marks::default();

@@ -7,6 +7,7 @@ use url::Url;
 
 use crate::environment::Values;
 use crate::mask::Masker;
+use crate::plan;
 use crate::secret::Secret;
 use crate::template::Error;
 use crate::trust::{Allowed, HostRule, Origin, Refusal};
@@ -39,7 +40,7 @@ pub struct Pass {
 }
 
 impl<'r> Gate<'r> {
-    /// A gate for the environment of `values`, with the entries of `hosts:` and `--allow-host`.
+    /// A gate for the environment of `values`, with the entries of `--allow-host`.
     #[must_use]
     pub fn new(values: &'r Values<'r>, rules: Vec<HostRule>) -> Self {
         Self { values, rules, allowed: RefCell::default() }
@@ -98,18 +99,7 @@ impl<'r> Gate<'r> {
         {
             return Ok(Arc::clone(allowed));
         }
-        let mut allowed = Allowed::default();
-        for rule in &self.rules {
-            allowed.allow_rule(rule.clone());
-        }
-        if self.guarded() {
-            for (variable, text) in self.values.urls()? {
-                if let Some(origin) = Url::parse(&text).ok().as_ref().and_then(Origin::of) {
-                    allowed.allow_origin(origin, variable);
-                }
-            }
-        }
-        let allowed = Arc::new(allowed);
+        let allowed = Arc::new(plan::allowed(self.values, &self.rules)?);
         *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
         Ok(allowed)
     }
@@ -141,6 +131,10 @@ impl Pass {
             .collect();
         secrets.sort();
         secrets.dedup();
-        if secrets.is_empty() { Ok(()) } else { Err(Refusal::Secret { origin, secrets }) }
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let over_https = self.allowed.permits_over_https(&origin);
+        Err(Refusal::Secret { origin, secrets, over_https })
     }
 }

@@ -10,7 +10,7 @@ use crate::http::{self, Exchange};
 use crate::mask::Masker;
 use crate::plan::{Scope, all_templates};
 use crate::template::{self, Template, Tree, Values as _};
-use crate::trust::{Allowed, Origin};
+use crate::trust::{Allowed, Origin, Refusal};
 
 use super::Run;
 use super::gate::Pass;
@@ -148,6 +148,11 @@ impl Run<'_, '_> {
         let place = request.url.place();
         let refused = |diagnostic: Diagnostic| Problem { kind: ProblemKind::Policy, diagnostic: diagnostic.refusal() };
         let build = |error: template::Error| build_problem(error, request);
+        let by_policy = |refusal: &Refusal| {
+            let finding = place.error(refusal.to_string());
+            refused(refusal.hint().into_iter().fold(finding, Diagnostic::help))
+        };
+        self.client.admits(&sent.url).map_err(|refusal| by_policy(&refusal))?;
         let origin = Origin::of(&sent.url);
         let returning = Masker::new();
         for value in carried.iter().filter(|secret| secret.origin == origin).filter_map(|secret| secret.value.as_ref()) {
@@ -166,13 +171,7 @@ impl Run<'_, '_> {
                 None => finding,
             }));
         }
-        pass.check(&sent.url).map_err(|refusal| {
-            let finding = place.error(refusal.to_string());
-            refused(match refusal.hint() {
-                Some(hint) => finding.help(hint),
-                None => finding,
-            })
-        })?;
+        pass.check(&sent.url).map_err(|refusal| by_policy(&refusal))?;
         // A front that serves many hosts passes a request on by this header, not by the address.
         let host = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
         if let Some(host) = host.filter(|host| pass.carries() && !host.eq_ignore_ascii_case(sent.url.authority())) {
