@@ -130,7 +130,12 @@ const KEYS: &[&str] = &[
 /// Decodes what stands under `oauth2:`.
 pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
     let fields = decoder.fields(node, "an `oauth2` login", KEYS)?;
-    let mut login = Login { place: decoder.place(node.span), grant_type: GrantType::AuthorizationCode, templates: Vec::new(), endpoints: Vec::new() };
+    let mut login = Login {
+        place: decoder.place(node.span),
+        grant_type: GrantType::AuthorizationCode,
+        templates: Vec::new(),
+        endpoints: Vec::new(),
+    };
     if let Some(grant) = fields.get("grant_type").and_then(|node| decoder.text(node, "`grant_type`")) {
         login.grant_type = GrantType::named(grant);
     }

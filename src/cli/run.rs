@@ -41,7 +41,8 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Ok(only) => only,
         Err(findings) => return diagnostics.stop(&findings),
     };
-    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false, allow_host: &args.allow_host };
+    let wishes =
+        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false, allow_host: &args.allow_host };
     let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,

@@ -61,5 +61,10 @@ pub(super) fn plan(
 
 fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes<'_>) -> Result<(), Vec<Diagnostic>> {
     let open = wishes.open && plan.environment.files.is_none();
-    plan::validate(plan, process, masker, Rules { no_save: wishes.no_save, open, run: !wishes.open, allow_host: wishes.allow_host })
+    plan::validate(
+        plan,
+        process,
+        masker,
+        Rules { no_save: wishes.no_save, open, run: !wishes.open, allow_host: wishes.allow_host },
+    )
 }

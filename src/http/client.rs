@@ -82,6 +82,12 @@ impl Client {
         self.settings.only.admit_own(origin);
     }
 
+    /// Whether the run is held to a few hosts.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.settings.only.is_held()
+    }
+
     /// Whether the run may connect to `url` at all.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ use crate::template::Engine;
 pub use build::{Inputs, build};
 pub use destinations::{allowed, beyond};
 pub use names::{all_templates, sent_templates, wanted_names};
-pub use scope::{Found, Scope};
+pub use scope::{Found, Scope, Taint};
 pub use validate::{Rules, validate};
 
 /// What a run is made of.

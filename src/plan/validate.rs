@@ -32,7 +32,12 @@ pub struct Rules<'r> {
 ///
 /// # Errors
 /// The findings, in the order of the files.
-pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules<'_>) -> Result<(), Vec<Diagnostic>> {
+pub fn validate(
+    plan: &Plan,
+    process: &BTreeMap<String, String>,
+    masker: &Masker,
+    rules: Rules<'_>,
+) -> Result<(), Vec<Diagnostic>> {
     let names = Names::new(plan, rules.open);
     let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
     let foreign = foreign_endpoints(plan, &values, rules.allow_host);

@@ -3,9 +3,11 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use serde_json::Value;
 use url::Url;
 
-use crate::environment::Values;
+use crate::environment::{Content, Values};
+use crate::http::Body;
 use crate::mask::Masker;
 use crate::plan;
 use crate::secret::Secret;
@@ -29,6 +31,8 @@ pub struct Carried {
 pub struct Gate<'r> {
     values: &'r Values<'r>,
     rules: Vec<HostRule>,
+    /// The secrets of the command line.
+    given: Masker,
     /// Made when a secret first wants to go somewhere.
     allowed: RefCell<Option<Arc<Allowed>>>,
 }
@@ -43,7 +47,19 @@ impl<'r> Gate<'r> {
     /// A gate for the environment of `values`, with the entries of `--allow-host`.
     #[must_use]
     pub fn new(values: &'r Values<'r>, rules: Vec<HostRule>) -> Self {
-        Self { values, rules, allowed: RefCell::default() }
+        let given = Masker::new();
+        let variables = &values.environment().variables;
+        for declaration in variables.iter().flat_map(|variable| &variable.declarations) {
+            if let Content::Literal { value: Value::String(text), secret: true } = &declaration.content {
+                given.learn(&Secret::new(text.as_str()));
+            }
+        }
+        Self { values, rules, given, allowed: RefCell::default() }
+    }
+
+    /// The secrets of the command line.
+    pub(super) fn given(&self) -> &Masker {
+        &self.given
     }
 
     /// Whether there is an environment; without one only secrets of the command line are held back.
@@ -70,8 +86,7 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn may_store_from(&self, url: &Url) -> Result<bool, Error> {
-        let Some(origin) = Origin::of(url) else { return Ok(false) };
-        Ok(!self.guarded() || self.allowed_for(url)?.permits(&origin))
+        Ok(!self.guarded() || self.permits(url)?)
     }
 
     /// Whether the second belt finds a known secret in what is about to be sent to an origin that is not allowed. What
@@ -80,15 +95,27 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]], returning: &Masker) -> Result<bool, Error> {
+        let masker = if self.guarded() { masker } else { &self.given };
         let strays = |part: &&[u8]| {
             masker.finds(part)
                 && (!returning.finds(part) || masker.finds(returning.mask(&String::from_utf8_lossy(part)).as_bytes()))
         };
-        if !self.guarded() || !parts.iter().any(strays) {
-            return Ok(false);
-        }
-        let Some(origin) = Origin::of(url) else { return Ok(true) };
-        Ok(!self.allowed_for(url)?.permits(&origin))
+        Ok(parts.iter().any(strays) && !self.permits(url)?)
+    }
+
+    /// As [`Self::finds_stray`], for a file that is sent. It is read only when it goes where no secret may go.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn finds_stray_in(&self, file: &Body, url: &Url, masker: &Masker) -> Result<bool, Error> {
+        let masker = if self.guarded() { masker } else { &self.given };
+        // What can't be read can't be sent either: the client tells why.
+        Ok(!self.permits(url)? && file.any_part(&|part| masker.finds(part)).unwrap_or(false))
+    }
+
+    fn permits(&self, url: &Url) -> Result<bool, Error> {
+        let Some(origin) = Origin::of(url) else { return Ok(false) };
+        Ok(self.allowed_for(url)?.permits(&origin))
     }
 
     /// The allowed origins; asked for again when `url` is not among them, since a variable may have been evaluated meanwhile.

@@ -17,6 +17,7 @@ mod examples;
 mod flow;
 mod interrupt;
 mod masking;
+mod only_host;
 mod readme;
 mod request;
 mod sandbox;

@@ -166,3 +166,13 @@ async fn a_proxy_is_asked_with_its_own_credentials() {
     let direct = answer(ok("", b"direct"));
     assert_eq!(send(&client, get(&direct.url)).await.unwrap().response.text(), "direct");
 }
+
+#[tokio::test]
+async fn a_client_that_is_held_to_other_hosts_does_not_connect() {
+    let mut only = crate::trust::OnlyHosts::default();
+    only.hold(crate::trust::HeldBy::Flag, vec!["api.example.com".parse().unwrap()]);
+    let client = Client::new(Settings { only, ..Settings::default() }).unwrap();
+    // Nothing listens there: to connect would be another error.
+    let error = send(&client, get("http://127.0.0.1:1/")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(crate::trust::Refusal::OnlyHost { .. })), "{error}");
+}
