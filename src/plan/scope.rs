@@ -182,6 +182,12 @@ impl<'r> Scope<'r> {
             .any(|root| root == name || self.depends(root, name, seen))
     }
 
+    /// Whether `name` is a variable of the collection itself, which decides what members it has.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        !self.has_above(name) && self.own.contains_key(name)
+    }
+
     /// The value of `name` in the highest layer that has one.
     ///
     /// # Errors

@@ -38,13 +38,12 @@ impl<'a, 'b> Echo<'a, 'b> {
     pub(super) fn taint_of(&self, capture: &Capture) -> Taint {
         let cut = match &capture.source {
             Source::Json { path, .. } if !path.is_singular() => self.body_holds(),
-            Source::Value(template) if template.transforms() => self.holds_what(template.reads()),
+            Source::Value(template) => template.transforms() && self.holds_what(template.reads()),
             _ if capture.regex.is_none() => false,
             Source::Json { path, .. } => self.path_holds(path),
             Source::Header(_) | Source::Cookie(_) => self.headers_hold(),
             Source::Body => self.body_holds(),
             Source::Url => self.url_holds(),
-            Source::Value(template) => self.holds_what(template.reads()),
             Source::Status => false,
         };
         self.taint_if(cut)
@@ -168,13 +167,16 @@ impl<'a> Renderer<'a, '_> {
     pub(super) fn disguised(&self, request: &'a Request) -> Taint {
         let mut taint = Taint::default();
         for (template, environment) in self.templates(request) {
-            for name in template.reads().iter().filter_map(|read| read.path.first()) {
+            for read in template.reads() {
+                let Some(name) = read.path.first() else { continue };
                 let found = match environment {
                     true => self.of_environment(name),
                     false => self.scope.find(name).ok().flatten().filter(|found| found.secret),
                 };
+                // What members a variable has may be made of a secret: the request fails where one is not there.
+                let tests = || read.path.len() > 1 && !environment && self.scope.is_own(name);
                 if let Some(found) = found
-                    && (template.transforms() || leaves(&found.value).into_iter().any(is_short))
+                    && (template.transforms() || tests() || leaves(&found.value).into_iter().any(is_short))
                 {
                     taint.add(&found.taint());
                 }

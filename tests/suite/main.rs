@@ -24,6 +24,7 @@ mod sandbox;
 mod secrets;
 mod store;
 mod support;
+mod taint;
 mod template;
 mod tools;
 mod trust;
