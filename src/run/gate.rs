@@ -50,7 +50,7 @@ impl<'r> Gate<'r> {
         let given = Masker::new();
         let variables = &values.environment().variables;
         for declaration in variables.iter().flat_map(|variable| &variable.declarations) {
-            if let Content::Literal { value: Value::String(text), secret: true } = &declaration.content {
+            if let Content::Literal { value: Value::String(text), secret: true, .. } = &declaration.content {
                 given.learn(&Secret::new(text.as_str()));
             }
         }
@@ -126,9 +126,17 @@ impl<'r> Gate<'r> {
         {
             return Ok(Arc::clone(allowed));
         }
-        let allowed = Arc::new(plan::allowed(self.values, &self.rules)?);
+        let allowed = Arc::new(self.allowed()?);
         *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
         Ok(allowed)
+    }
+
+    /// Where secrets may go, with the values at hand.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn allowed(&self) -> Result<Allowed, Error> {
+        plan::allowed(self.values, &self.rules)
     }
 }
 
