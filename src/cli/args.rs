@@ -83,8 +83,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) non_interactive: bool,
     /// Allow secrets to go to a further host (`upload.box.com`, `host:port`, `*.boxcloud.com`)
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) allow_host: Vec<HostRule>,
+    /// Connect to this host and no other, with or without secrets (also RUNNER_ONLY_HOSTS)
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) only_host: Vec<HostRule>,
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
     /// Show heads of requests and answers (-vv: bodies too)

@@ -12,20 +12,23 @@ use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
 use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
 use crate::sandbox::{self, Sandbox};
 use crate::secret::Secret;
 use crate::store::Store;
-use crate::trust::HostRule;
+use crate::trust::{HeldBy, HostRule, OnlyHosts, Origin};
 use crate::world::{Interrupts, World};
 
 use super::args::{ConnectionArgs, RunArgs};
 use super::given::Asking;
 use super::output::Output;
-use super::setup::{Wishes, plan};
+use super::setup::{self, Wishes};
 use super::{Diagnostics, Exit, exit, is_ci, take_stream};
+
+/// The hosts that a run is held to, set outside of the checkout, separated by commas or blanks.
+const ONLY_HOSTS: &str = "RUNNER_ONLY_HOSTS";
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
@@ -38,18 +41,20 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         true => Asking::Never,
         false => Asking::Now,
     };
-    if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
-        // Whoever sets it relies on it: it must not be overlooked.
-        let finding = Diagnostic::error(format!(
-            "RUNNER_ONLY_HOSTS is set to `{hosts}`, and this version of runner can't hold a run to it yet"
-        ));
-        return diagnostics.stop(&[finding]);
-    }
-    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false };
-    let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
+    let only = match only_hosts(&args.only_host, world.variables.get(ONLY_HOSTS).map(String::as_str)) {
+        Ok(only) => only,
+        Err(findings) => return diagnostics.stop(&findings),
+    };
+    let wishes =
+        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false, allow_host: &args.allow_host };
+    let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
+    let beyond = plan::beyond(&plan, &only);
+    if !beyond.is_empty() {
+        return diagnostics.stop(&beyond);
+    }
     let settings = ConsoleSettings {
         // The console indents what it explains by two columns.
         style: Style::new(paint).with_columns(width.map(|width| width.saturating_sub(2))),
@@ -62,7 +67,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match client(&plan.environment, args, &world.folder) {
+    let client = match client(&plan.environment, args, &world.folder, only) {
         Ok(client) => client,
         Err(finding) => return diagnostics.stop(&[finding]),
     };
@@ -72,24 +77,26 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
-    runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
+    runtime.block_on(drive(&plan, &world, args, client, &masker, output))
 }
 
-async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, masker: &Masker, mut output: Output) -> Exit {
+async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, masker: &Masker, mut output: Output) -> Exit {
     let server = match start_sandbox(&plan.environment, &world.clock).await {
         Ok(server) => server,
         Err(finding) => return output.diagnostics.stop(&[finding]),
     };
+    if let Some(origin) = server.as_ref().and_then(|server| Origin::of(&Url::parse(&server.url()).ok()?)) {
+        client.admit_own(origin);
+    }
     let members = server.as_ref().map(Members);
     let values = Values::new(&plan.environment, &plan.engine, &world.variables, Some(&plan.root), masker)
         .with_sandbox(members.as_ref().map(|members| members as &dyn crate::environment::Sandbox));
-    let hosts = plan.environment.hosts.iter().filter_map(|(host, _)| host.parse::<HostRule>().ok());
-    let gate = Gate::new(&values, hosts.chain(args.allow_host.iter().cloned()).collect());
+    let gate = Gate::new(&values, args.allow_host.clone());
     let store = plan.environment.files.as_ref().map(Store::new);
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
-    let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
+    let mut run = Run::new(plan, &values, &client, masker, gate, &mut output);
     run.store = store.as_ref();
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
     let started = Instant::now();
@@ -160,10 +167,35 @@ impl crate::environment::Sandbox for Members<'_> {
     }
 }
 
+/// What the run is held to. The two lists hold together: see [`OnlyHosts`].
+fn only_hosts(flag: &[HostRule], process: Option<&str>) -> Result<OnlyHosts, Vec<Diagnostic>> {
+    let mut only = OnlyHosts::default();
+    if !flag.is_empty() {
+        only.hold(HeldBy::Flag, flag.to_vec());
+    }
+    let Some(process) = process else { return Ok(only) };
+    let (mut rules, mut findings) = (Vec::new(), Vec::new());
+    for entry in process.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty()) {
+        match entry.parse::<HostRule>() {
+            Ok(rule) => rules.push(rule),
+            Err(error) => {
+                findings.push(Diagnostic::error(format!("`{entry}` in {ONLY_HOSTS}: {error}")).help(error.hint()));
+            }
+        }
+    }
+    if rules.is_empty() && findings.is_empty() {
+        // A CI system gives an empty text for a setting that it lacks: whoever relies on one must not get none.
+        let finding = Diagnostic::error(format!("{ONLY_HOSTS} is set and names no host"));
+        findings.push(finding.help("name the hosts that runs may connect to, separated by commas, or do not set it at all"));
+    }
+    only.hold(HeldBy::Process, rules);
+    if findings.is_empty() { Ok(only) } else { Err(findings) }
+}
+
 /// The client of the run: the command line before the environment.
-fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Client, Diagnostic> {
+fn client(environment: &Environment, args: &RunArgs, folder: &Path, only: OnlyHosts) -> Result<Client, Diagnostic> {
     let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, folder)?, ..Settings::default() };
+    let mut settings = Settings { tls: tls(environment, connection, folder)?, only, ..Settings::default() };
     if let Some(limit) = args.connect_timeout {
         settings.connect_timeout = limit;
     }
@@ -182,7 +214,13 @@ fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Cl
             Some(place) => place.error("`proxy` must be an `http://` or `https://` URL"),
             None => Diagnostic::error("`--proxy` must be an `http://` or `https://` URL"),
         };
-        settings.proxy = Some(proxy.ok_or_else(finding)?);
+        let proxy = proxy.ok_or_else(finding)?;
+        settings.only.check(proxy.url()).map_err(|refusal| {
+            let finding = Diagnostic::error(format!("the proxy is refused: {refusal}")).refusal();
+            let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
+            place.map_or(finding.clone(), |place| finding.at(place.clone()))
+        })?;
+        settings.proxy = Some(proxy);
     }
     Client::new(settings).map_err(|error| error.finding())
 }
@@ -203,6 +241,6 @@ fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) ->
     Ok(Tls {
         ca: ca.map(String::into_bytes),
         identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure,
+        insecure: connection.insecure || configured.insecure.is_some(),
     })
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
+use crate::trust::HostRule;
 use crate::world::World;
 
 use super::args::PlanArgs;
@@ -13,7 +14,7 @@ use super::{Diagnostics, Exit};
 
 /// What the commands change about the checks.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wishes {
+pub(super) struct Wishes<'w> {
     /// `--no-save`.
     pub(super) no_save: bool,
     /// `--fresh-token`.
@@ -22,13 +23,15 @@ pub(super) struct Wishes {
     pub(super) asking: Asking,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
+    /// `--allow-host`.
+    pub(super) allow_host: &'w [HostRule],
 }
 
 /// Loads and checks everything; warnings are told at once.
 pub(super) fn plan(
     args: &PlanArgs,
     world: &World,
-    wishes: Wishes,
+    wishes: Wishes<'_>,
     masker: &Masker,
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
@@ -57,7 +60,12 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes) -> Result<(), Vec<Diagnostic>> {
+fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes<'_>) -> Result<(), Vec<Diagnostic>> {
     let open = wishes.open && plan.environment.files.is_none();
-    plan::validate(plan, process, masker, Rules { no_save: wishes.no_save, open, run: !wishes.open })
+    plan::validate(
+        plan,
+        process,
+        masker,
+        Rules { no_save: wishes.no_save, open, run: !wishes.open, allow_host: wishes.allow_host },
+    )
 }

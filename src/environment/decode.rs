@@ -225,7 +225,8 @@ fn tls(decoder: &mut Decoder, node: &Node, folder: &Path) -> Option<Tls> {
         decoder.text(node, &format!("`{key}`")).map(|text| folder.join(text))
     };
     let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
-    let insecure = fields.get("insecure").and_then(|node| decoder.bool(node, "`insecure`")).unwrap_or(false);
+    let insecure =
+        fields.get("insecure").filter(|node| decoder.bool(node, "`insecure`") == Some(true)).map(|node| decoder.place(node.span));
     if cert.is_some() != key.is_some() {
         let finding = decoder.place(node.span).error("a client certificate needs both `cert` and `key`");
         decoder.report(finding);

@@ -20,7 +20,7 @@ use super::message::{Body, Exchange, Request, Response, Timings, Version};
 use super::proxy::Proxy;
 use super::redirect::{Hop, Luggage, Trip};
 use super::tls::{self, Tls};
-use crate::trust::Refusal;
+use crate::trust::{OnlyHosts, Origin, Refusal};
 
 /// Says whether a request may go to a URL with what it carries; asked before each connection, behind redirects too.
 pub type Guard<'a> = dyn Fn(&Url, Luggage) -> Result<(), Refusal> + Sync + 'a;
@@ -47,6 +47,8 @@ pub struct Settings {
     pub proxy: Option<Proxy>,
     /// Names with addresses that hold instead of what the name server says (`--resolve`), for every port.
     pub resolve: Vec<(String, IpAddr)>,
+    /// The only hosts that are connected to.
+    pub only: OnlyHosts,
 }
 
 impl Default for Settings {
@@ -57,6 +59,7 @@ impl Default for Settings {
             tls: Tls::default(),
             proxy: None,
             resolve: Vec::new(),
+            only: OnlyHosts::default(),
         }
     }
 }
@@ -82,6 +85,25 @@ impl Client {
         Ok(Self { settings, config, pooled, fresh: OnceLock::new() })
     }
 
+    /// Admits the embedded server of the run, whatever hosts the run is held to.
+    pub fn admit_own(&mut self, origin: Origin) {
+        self.settings.only.admit_own(origin);
+    }
+
+    /// Whether the run is held to a few hosts.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.settings.only.is_held()
+    }
+
+    /// Whether the run may connect to `url` at all.
+    ///
+    /// # Errors
+    /// It is held to other hosts.
+    pub fn admits(&self, url: &Url) -> Result<(), Refusal> {
+        self.settings.only.check(url)
+    }
+
     /// Sends `request`, follows as many redirects as it says, and reads the whole of the last answer.
     ///
     /// An idempotent request whose kept connection had died is sent once more on a new one; any other only when nothing of it
@@ -90,10 +112,12 @@ impl Client {
     /// # Errors
     /// See [`Error`]. `guard` is asked after the request was checked and before anything is connected to.
     pub async fn send(&self, request: Request, guard: &Guard<'_>) -> Result<Exchange, Error> {
+        // Whoever asks for whatever reason, a run that is held to a few hosts connects to no other.
+        let guard = |url: &Url, luggage: Luggage| self.admits(url).and_then(|()| guard(url, luggage));
         let mut trip = Trip::new(request);
         let limit = trip.request.timeout;
         let marks = Marks::default();
-        let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, guard))).await {
+        let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, &guard))).await {
             Ok(done) => done,
             Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit }),
         };

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -79,6 +80,34 @@ impl Body {
     pub fn file(file: File) -> std::io::Result<Self> {
         let len = file.metadata()?.len();
         Ok(Self::File { file: Arc::new(Mutex::new(file)), len })
+    }
+
+    /// Whether `holds` is true of any part of what is sent. A file is read in parts that overlap, so that nothing of up to 64 KiB is cut.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn any_part(&self, holds: &dyn Fn(&[u8]) -> bool) -> std::io::Result<bool> {
+        const PART: usize = 1 << 20;
+        const OVERLAP: usize = 64 << 10;
+        let (file, len) = match self {
+            Self::Bytes(bytes) => return Ok(holds(bytes)),
+            Self::File { file, len } => (file, *len),
+        };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(0))?;
+        let mut left = (&mut *file).take(len);
+        let mut part = Vec::new();
+        loop {
+            let kept = part.len();
+            (&mut left).take((PART - kept) as u64).read_to_end(&mut part)?;
+            if part.len() == kept {
+                return Ok(false);
+            }
+            if holds(&part) {
+                return Ok(true);
+            }
+            part.drain(..part.len().saturating_sub(OVERLAP));
+        }
     }
 
     /// How many bytes are sent.

@@ -3,10 +3,13 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
+use serde_json::Value;
 use url::Url;
 
-use crate::environment::Values;
+use crate::environment::{Content, Values};
+use crate::http::Body;
 use crate::mask::Masker;
+use crate::plan;
 use crate::secret::Secret;
 use crate::template::Error;
 use crate::trust::{Allowed, HostRule, Origin, Refusal};
@@ -28,6 +31,8 @@ pub struct Carried {
 pub struct Gate<'r> {
     values: &'r Values<'r>,
     rules: Vec<HostRule>,
+    /// The secrets of the command line.
+    given: Masker,
     /// Made when a secret first wants to go somewhere.
     allowed: RefCell<Option<Arc<Allowed>>>,
 }
@@ -43,10 +48,22 @@ pub struct Pass {
 }
 
 impl<'r> Gate<'r> {
-    /// A gate for the environment of `values`, with the entries of `hosts:` and `--allow-host`.
+    /// A gate for the environment of `values`, with the entries of `--allow-host`.
     #[must_use]
     pub fn new(values: &'r Values<'r>, rules: Vec<HostRule>) -> Self {
-        Self { values, rules, allowed: RefCell::default() }
+        let given = Masker::new();
+        let variables = &values.environment().variables;
+        for declaration in variables.iter().flat_map(|variable| &variable.declarations) {
+            if let Content::Literal { value: Value::String(text), secret: true, .. } = &declaration.content {
+                given.learn(&Secret::new(text.as_str()));
+            }
+        }
+        Self { values, rules, given, allowed: RefCell::default() }
+    }
+
+    /// The secrets of the command line.
+    pub(super) fn given(&self) -> &Masker {
+        &self.given
     }
 
     /// Whether there is an environment; without one only secrets of the command line are held back.
@@ -68,7 +85,7 @@ impl<'r> Gate<'r> {
             Err(_) if carried.is_empty() => Arc::default(),
             allowed => allowed?,
         };
-        let known = if guarded { masker.clone() } else { texts(&carried, |_| true) };
+        let known = if guarded { masker.clone() } else { self.given.clone() };
         Ok(Pass { allowed, carried, known, guarded })
     }
 
@@ -77,8 +94,7 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn may_store_from(&self, url: &Url) -> Result<bool, Error> {
-        let Some(origin) = Origin::of(url) else { return Ok(false) };
-        Ok(!self.guarded() || self.allowed_for(url)?.permits(&origin))
+        Ok(!self.guarded() || self.permits(url)?)
     }
 
     /// Whether the second belt finds a known secret in what is about to be sent to an origin that is not allowed. What
@@ -87,11 +103,24 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn finds_stray(&self, url: &Url, masker: &Masker, parts: &[&[u8]], returning: &Masker) -> Result<bool, Error> {
-        if !self.guarded() || !parts.iter().any(|part| holds_stray(part, masker, returning)) {
-            return Ok(false);
-        }
-        let Some(origin) = Origin::of(url) else { return Ok(true) };
-        Ok(!self.allowed_for(url)?.permits(&origin))
+        let masker = if self.guarded() { masker } else { &self.given };
+        let strays = |part: &&[u8]| holds_stray(part, masker, returning);
+        Ok(parts.iter().any(strays) && !self.permits(url)?)
+    }
+
+    /// As [`Self::finds_stray`], for a file that is sent. It is read only when it goes where no secret may go.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn finds_stray_in(&self, file: &Body, url: &Url, masker: &Masker) -> Result<bool, Error> {
+        let masker = if self.guarded() { masker } else { &self.given };
+        // What can't be read can't be sent either: the client tells why.
+        Ok(!self.permits(url)? && file.any_part(&|part| masker.finds(part)).unwrap_or(false))
+    }
+
+    fn permits(&self, url: &Url) -> Result<bool, Error> {
+        let Some(origin) = Origin::of(url) else { return Ok(false) };
+        Ok(self.allowed_for(url)?.permits(&origin))
     }
 
     /// The allowed origins; asked for again when `url` is not among them, since a variable may have been evaluated meanwhile.
@@ -112,18 +141,7 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn allowed(&self) -> Result<Allowed, Error> {
-        let mut allowed = Allowed::default();
-        for rule in &self.rules {
-            allowed.allow_rule(rule.clone());
-        }
-        if self.guarded() {
-            for (variable, text) in self.values.urls()? {
-                if let Some(origin) = Url::parse(&text).ok().as_ref().and_then(Origin::of) {
-                    allowed.allow_origin(origin, variable);
-                }
-            }
-        }
-        Ok(allowed)
+        plan::allowed(self.values, &self.rules)
     }
 }
 
@@ -174,7 +192,11 @@ impl Pass {
             .collect();
         secrets.sort();
         secrets.dedup();
-        if secrets.is_empty() { Ok(()) } else { Err(Refusal::Secret { origin, secrets }) }
+        if secrets.is_empty() {
+            return Ok(());
+        }
+        let over_https = self.allowed.permits_over_https(&origin);
+        Err(Refusal::Secret { origin, secrets, over_https })
     }
 }
 

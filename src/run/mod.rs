@@ -12,6 +12,7 @@ mod render;
 mod response;
 mod save;
 mod step;
+mod taint;
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use crate::environment::Values;
 use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
 use crate::http::Client;
 use crate::mask::Masker;
-use crate::plan::{Found, Plan, Scope};
+use crate::plan::{Found, Plan, Scope, Taint};
 use crate::store::Store;
 
 pub use gate::{Carried, Gate};
@@ -67,6 +68,10 @@ pub struct Run<'r, 'o> {
     unsaved: bool,
     /// What was stored so far: every later collection of the run sees it.
     stored: HashMap<String, Found>,
+    /// The secrets that decided whether a stored name has a value.
+    doubts: HashMap<String, Taint>,
+    /// The secrets that decide if the collection that is running passes; only where another one needs it.
+    outcome: Option<Taint>,
 }
 
 /// What a finished collection leaves to those that need it.
@@ -74,6 +79,10 @@ pub struct Run<'r, 'o> {
 struct Finished {
     failed: bool,
     captures: HashMap<String, Found>,
+    /// The secrets that decided whether a name has a value.
+    doubts: Vec<(String, Taint)>,
+    /// The secrets that decided if it passed.
+    outcome: Taint,
 }
 
 impl<'r, 'o> Run<'r, 'o> {
@@ -101,6 +110,8 @@ impl<'r, 'o> Run<'r, 'o> {
             under_way: None,
             unsaved: false,
             stored: HashMap::new(),
+            doubts: HashMap::new(),
+            outcome: None,
         }
     }
 
@@ -125,6 +136,14 @@ impl<'r, 'o> Run<'r, 'o> {
         for (name, captured) in self.stored.iter().chain(needed) {
             scope.inherit(name, captured.clone());
         }
+        self.doubts.iter().for_each(|(name, taint)| scope.add_doubt(name, taint));
+        let mut outcome = Taint::default();
+        for &need in &planned.needs {
+            finished[need].doubts.iter().for_each(|(name, taint)| scope.add_doubt(name, taint));
+            scope.follow(&plan.units[need].collection.name, &finished[need].outcome);
+            outcome.add(&finished[need].outcome);
+        }
+        self.outcome = plan.units.iter().any(|other| other.needs.contains(&unit)).then_some(outcome);
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);
         let mut failed = failed_need.is_some();
         for request in &planned.collection.requests {
@@ -139,7 +158,11 @@ impl<'r, 'o> Run<'r, 'o> {
             };
             self.summary.duration = started.elapsed();
         }
-        Finished { failed, captures: scope.captures().into_iter().collect() }
+        for store in planned.collection.requests.iter().flat_map(|request| &request.stores) {
+            self.doubts.entry(store.name.clone()).or_default().add(&scope.doubt(&store.name));
+        }
+        let outcome = self.outcome.take().unwrap_or_default();
+        Finished { failed, captures: scope.captures().into_iter().collect(), doubts: scope.doubts(), outcome }
     }
 
     /// Tells the reporter. A sink that fails must not stop a run: what it says would be lost with it.

@@ -11,7 +11,7 @@ use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
 
 use crate::http;
-use crate::plan::{Found, Plan, Scope};
+use crate::plan::{Found, Plan, Scope, Taint};
 use crate::secret::Secret;
 use crate::template::{Engine, Error, RESERVED_IN_URL, Template, Tree, Values};
 
@@ -75,8 +75,15 @@ impl<'a> Renderer<'a, '_> {
         // Whether a request is sent at all tells something about what its `when` reads.
         let when = request.when.iter().map(|template| (template, false));
         for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
-            for read in template.reads().iter().filter(|read| !read.presence_only) {
+            for read in template.reads() {
                 let Some(name) = read.path.first() else { continue };
+                let doubt = self.scope.doubt(name);
+                if !environment && doubt.secret && !carried.iter().any(|other| other.name == *name) {
+                    carried.push(Carried { name: name.clone(), value: None, origin: doubt.origin, given: doubt.given });
+                }
+                if read.presence_only {
+                    continue;
+                }
                 if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
@@ -97,6 +104,10 @@ impl<'a> Renderer<'a, '_> {
             && scheme.literal_credential().is_some()
         {
             carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
+        }
+        for (name, outcome) in self.scope.followed().iter().filter(|_| !request.always) {
+            let Taint { origin, given, .. } = outcome.clone();
+            carried.push(Carried { name: format!("whether {name} passed"), value: None, origin, given });
         }
         Ok(carried)
     }
@@ -177,7 +188,7 @@ impl<'a> Renderer<'a, '_> {
             Tree::Map(entries) => {
                 let mut members = Map::new();
                 for (key, value) in entries {
-                    members.insert(self.engine().text(key, self.scope)?, self.tree(value)?);
+                    members.insert(self.protected(key, self.engine().text(key, self.scope)?), self.tree(value)?);
                 }
                 Value::Object(members)
             }

@@ -30,6 +30,8 @@ pub(super) struct Path {
     pub(super) tolerant: bool,
     /// Under `is defined` or `is undefined` itself.
     pub(super) tested: bool,
+    /// Tested as a whole name: a test of a member tells something of what the name holds.
+    pub(super) bare: bool,
     /// Tolerant, or tested elsewhere in its expression or in an `if` around it.
     pub(super) guarded: bool,
 }
@@ -336,7 +338,8 @@ impl<'t> Reader<'t> {
             let index = self.found.paths.len();
             self.wrap(start..end_of(chain), "", &format!("__must(n={index}))"));
         }
-        self.found.paths.push(Path { parts, at: range, local, tolerant, tested, guarded: false });
+        let bare = tested && parts.len() == 1 && next == chain;
+        self.found.paths.push(Path { parts, at: range, local, tolerant, tested, bare, guarded: false });
         next
     }
 

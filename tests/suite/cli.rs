@@ -94,6 +94,8 @@ fn help_is_readable() {
                   --non-interactive             Never ask, never open a browser
                   --allow-host <HOST>           Allow secrets to go to a further host (`upload.box.com`,
                                                 `host:port`, `*.boxcloud.com`)
+                  --only-host <HOST>            Connect to this host and no other, with or without secrets (also
+                                                RUNNER_ONLY_HOSTS)
               -k, --insecure                    Accept any certificate
                   --cacert <FILE>               Trust these certificates too (PEM)
                   --cert <FILE>                 The client's certificate (PEM)

@@ -34,7 +34,7 @@ impl Subject<'_> {
         let environment = self.values.environment();
         let hosts: Vec<(HostRule, &Place)> =
             environment.hosts.iter().filter_map(|(host, place)| Some((host.parse().ok()?, place))).collect();
-        let gate = Gate::new(self.values, hosts.iter().map(|(rule, _)| rule.clone()).chain(allow.iter().cloned()).collect());
+        let gate = Gate::new(self.values, allow.to_vec());
         let url = address.as_ref().ok().and_then(|address| Url::parse(&address.text).ok());
         let origin = url.as_ref().and_then(Origin::of).filter(|origin| !origin.host().contains(SIGN));
         let allowed = gate.allowed().unwrap_or_default();

@@ -188,3 +188,13 @@ async fn the_guard_is_asked_at_every_hop() {
     assert_eq!(*asked.lock().unwrap(), expected.map(|(path, luggage)| (path.to_owned(), luggage)));
     assert!(other.seen.try_recv().is_err());
 }
+
+#[tokio::test]
+async fn a_client_that_is_held_to_other_hosts_does_not_connect() {
+    let mut only = crate::trust::OnlyHosts::default();
+    only.hold(crate::trust::HeldBy::Flag, vec!["api.example.com".parse().unwrap()]);
+    let client = Client::new(Settings { only, ..Settings::default() }).unwrap();
+    // Nothing listens there: to connect would be another error.
+    let error = send(&client, get("http://127.0.0.1:1/")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(crate::trust::Refusal::OnlyHost { .. })), "{error}");
+}
