@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod connection;
 mod exit;
 mod given;
 mod list;

@@ -10,9 +10,11 @@ mod decode;
 mod find;
 mod load;
 mod model;
+mod userinfo;
 mod values;
 
 pub use find::{available, find};
 pub use load::{Given, Loaded, load, without_file};
 pub use model::*;
+pub use userinfo::passwords_of;
 pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values};

@@ -20,14 +20,16 @@ mod head;
 mod limits;
 mod message;
 mod proxy;
+mod proxy_fault;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use client::{Client, Guard, Settings};
-pub use error::{Class, Error, Phase, TlsReason};
+pub use connect::Fixed;
+pub use error::{Class, Error, Phase, ProxyFault, TlsReason};
 pub use head::parse_url;
 pub use limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 pub use message::{Body, Exchange, Method, Request, Response, SentHead, Timings, Version};
-pub use proxy::Proxy;
+pub use proxy::{NoProxy, Proxy};
 pub use tls::{Identity, Tls};

@@ -1,0 +1,100 @@
+//! How the run connects: flags before the environment, for every connection of the run.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::diagnostic::Diagnostic;
+use crate::environment::{Environment, passwords_of};
+use crate::http::{Client, Error, Identity, Limits, NoProxy, Proxy, Settings, Tls};
+use crate::mask::Masker;
+use crate::secret::Secret;
+use crate::world::World;
+
+use super::args::{ConnectionArgs, RunArgs};
+
+/// Makes the password of `--proxy` known, before anything is said.
+pub(super) fn learn(connection: &ConnectionArgs, masker: &Masker) {
+    for password in connection.proxy.iter().flat_map(|text| passwords_of(text)) {
+        masker.learn(&password);
+    }
+}
+
+/// What must not be overlooked about the connections of a run.
+pub(super) fn warnings(environment: &Environment, connection: &ConnectionArgs) -> Option<Diagnostic> {
+    const TEXT: &str =
+        "no certificate is checked in this run: whoever sits on the way can read and change all of it, secrets too";
+    const HELP: &str = "to trust one server, name its certificate: `--cacert server.pem`, or `tls: {ca: server.pem}`";
+    let configured = environment.tls.as_ref().and_then(|tls| tls.insecure.as_ref());
+    let warning = match (connection.insecure, configured) {
+        (true, _) => Diagnostic::warning(format!("`--insecure`: {TEXT}")),
+        (false, Some(place)) => Diagnostic::warning(format!("`insecure: true`: {TEXT}")).at(place.clone()),
+        (false, None) => return None,
+    };
+    Some(warning.help(HELP))
+}
+
+/// The client of the run.
+pub(super) fn client(environment: &Environment, args: &RunArgs, world: &World) -> Result<Client, Diagnostic> {
+    let connection = &args.connection;
+    let mut settings = Settings { tls: tls(environment, connection, &world.folder)?, ..Settings::default() };
+    if let Some(limit) = args.connect_timeout {
+        settings.connect_timeout = limit;
+    }
+    if let Some(body) = args.max_body {
+        settings.limits = Limits { body, ..Limits::default() };
+    }
+    settings.resolve = connection.resolve.clone();
+    let except = || except(connection, &world.variables);
+    settings.proxy = match (&connection.proxy, &environment.proxy) {
+        (Some(text), _) => Some(Proxy::parse(text, except()).map_err(|error| named(error, connection).finding())?),
+        (None, Some((text, place))) => Some(Proxy::parse(text, except()).map_err(|error| place.error(error.to_string()))?),
+        (None, None) => None,
+    };
+    Client::new(settings).map_err(|error| named(error, connection).finding())
+}
+
+/// The hosts that are reached without the proxy. As in curl the flag goes before the variable, and the variable in lower case
+/// before the other. Nothing else about connections is read from the process environment.
+fn except(connection: &ConnectionArgs, process: &BTreeMap<String, String>) -> Vec<NoProxy> {
+    match &connection.noproxy {
+        Some(except) => except.clone(),
+        None => {
+            let list = ["no_proxy", "NO_PROXY"].iter().find_map(|name| process.get(*name));
+            list.map(|list| NoProxy::of_process(list)).unwrap_or_default()
+        }
+    }
+}
+
+/// An error about a setting, under the name of the flag that it came with.
+fn named(error: Error, connection: &ConnectionArgs) -> Error {
+    let Error::Settings { what, reason } = error else { return error };
+    let what = match what {
+        "proxy" if connection.proxy.is_some() => "--proxy",
+        "tls.ca" if connection.cacert.is_some() => "--cacert",
+        "tls.cert" if connection.cert.is_some() => "--cert",
+        "tls.key" if connection.key.is_some() => "--key",
+        what => what,
+    };
+    Error::Settings { what, reason }
+}
+
+/// The certificates and the key, read.
+fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
+    let configured = environment.tls.clone().unwrap_or_default();
+    let pick = |flag: &Option<PathBuf>, configured: Option<PathBuf>| match flag {
+        Some(path) => Some(folder.join(path)),
+        None => configured,
+    };
+    let read = |path: &Path| {
+        crate::files::read::read_text(path)
+            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
+    };
+    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
+    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
+    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
+    Ok(Tls {
+        ca: ca.map(String::into_bytes),
+        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
+        insecure: connection.insecure || configured.insecure.is_some(),
+    })
+}
