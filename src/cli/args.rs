@@ -110,7 +110,7 @@ pub(super) struct ConnectionArgs {
     #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
     pub(super) noproxy: Option<Vec<NoProxy>>,
     /// Use this address for a host (`HOST:ADDRESS`, or for one port `HOST:PORT:ADDRESS`)
-    #[arg(long, value_name = "HOST:[PORT:]ADDRESS", value_parser = resolve)]
+    #[arg(long, value_name = "HOST:ADDRESS", value_parser = resolve)]
     pub(super) resolve: Vec<Fixed>,
 }
 

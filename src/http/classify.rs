@@ -228,8 +228,10 @@ fn alert_reason(alert: AlertDescription, at: &Circumstances<'_>) -> TlsReason {
     }
 }
 
-/// The library writes names as `DnsName("a.test")`; only what stands in the quotes is of interest, and it is a stranger's text.
+/// The library writes names as `DnsName("a.test")` and `IpAddress(10.0.0.1)`; only what stands inside is of interest, and it is a
+/// stranger's text.
 fn host_in(presented: &str) -> String {
-    let inner = presented.split('"').nth(1).unwrap_or(presented);
+    let address = || presented.strip_prefix("IpAddress(").and_then(|rest| rest.strip_suffix(')'));
+    let inner = presented.split('"').nth(1).or_else(address).unwrap_or(presented);
     inner.chars().filter(|c| !c.is_control()).take(100).collect()
 }
