@@ -497,6 +497,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_proxy_may_have_passed_on_counts_as_sent() {
+        let sent = |fault| !Error::Proxy { host: "p".into(), port: 1, fault }.nothing_was_sent();
+        assert!(sent(ProxyFault::NoAnswer));
+        assert!(!sent(ProxyFault::Closed) && !sent(ProxyFault::Credentials { given: true }));
+    }
+
+    #[test]
     fn messages_say_what_came_and_what_the_limit_is() {
         let host = || "a.test".to_owned();
         let table = [
