@@ -107,11 +107,15 @@ pub(super) fn before_answer(error: &reqwest::Error, at: &Circumstances<'_>) -> E
     if error.is_connect() {
         return connecting(error, at);
     }
+    // With TLS 1.3 the server's word on the certificate comes after the request was sent, and HTTP/2 passes on its text only.
+    let told = links(error).any(|link| link.to_string().contains("received fatal alert"));
+    if at.lacks_certificate() && (told || connection_was_lost(error)) {
+        return at.tls(TlsReason::ClientCertificate);
+    }
+    if at.asked_for_certificate && told {
+        return at.tls(TlsReason::ClientCertificateRefused("it does not say why"));
+    }
     if connection_was_lost(error) {
-        // With TLS 1.3 the server's word on a missing certificate may be lost together with the connection.
-        if at.lacks_certificate() {
-            return at.tls(TlsReason::ClientCertificate);
-        }
         return Error::NoAnswer { host: at.host.to_owned(), port: at.port };
     }
     if find::<hyper::Error>(error).is_some_and(hyper::Error::is_parse_too_large) {
@@ -151,7 +155,10 @@ fn connecting(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
     if at.began_tls && io.is_some_and(|error| is_cut(error.kind())) {
         return at.tls(if at.lacks_certificate() { TlsReason::ClientCertificate } else { TlsReason::Closed });
     }
-    let reason = io.map_or_else(|| innermost(error), io_reason);
+    let reason = match io.map_or_else(|| innermost(error), io_reason) {
+        text if text == "Invalid Server Name" => "the HTTP library takes no IPv6 address for TLS through a proxy".to_owned(),
+        text => text,
+    };
     Error::Connect { host: at.host.to_owned(), port: at.port, reason }
 }
 

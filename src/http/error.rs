@@ -173,6 +173,8 @@ pub enum ProxyFault {
     Closed,
     /// It closed the connection under a request that it was to pass on.
     NoAnswer,
+    /// Its answer to a request that it was to pass on is no HTTP.
+    NotHttp,
     /// It was silent for too long.
     Timeout {
         /// The limit that was reached.
@@ -268,7 +270,7 @@ impl Error {
         match self {
             Self::Timeout { phase, .. } => matches!(phase, Phase::Connect | Phase::ConnectTotal),
             Self::Dns { .. } | Self::Connect { .. } | Self::Refused(_) => true,
-            Self::Proxy { fault, .. } => *fault != ProxyFault::NoAnswer,
+            Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::NoAnswer | ProxyFault::NotHttp),
             // With TLS 1.3 a client certificate is refused after the request was sent.
             Self::Tls { reason, .. } => {
                 !matches!(reason, TlsReason::ClientCertificate | TlsReason::ClientCertificateRefused(_) | TlsReason::Other(_))
@@ -398,6 +400,7 @@ impl ProxyFault {
             Self::NotSocks => write!(f, "{proxy} does not answer as a SOCKS5 proxy does"),
             Self::Closed => write!(f, "{proxy} closed the connection before there was a tunnel"),
             Self::NoAnswer => write!(f, "{proxy} closed the connection without an answer"),
+            Self::NotHttp => write!(f, "what {proxy} answers is no HTTP"),
             Self::Timeout { limit } => {
                 write!(f, "no connection through {proxy} within {} (the limit is `--connect-timeout`)", Span(*limit))
             }

@@ -36,7 +36,9 @@ pub(super) fn fault(error: &reqwest::Error, at: &Circumstances<'_>, proxy: &Prox
         return if error.is_connect() {
             Some(connecting(error, at))
         } else {
-            classify::connection_was_lost(error).then_some(ProxyFault::NoAnswer)
+            let unreadable = || find::<hyper::Error>(error).is_some_and(|error| error.is_parse() && !error.is_parse_too_large());
+            let lost = classify::connection_was_lost(error).then_some(ProxyFault::NoAnswer);
+            lost.or_else(|| unreadable().then_some(ProxyFault::NotHttp))
         };
     }
     match find::<rustls::Error>(error) {

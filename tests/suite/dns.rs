@@ -43,6 +43,8 @@ fn a_host_can_be_given_an_address() {
     // An entry for the name goes before one for all names, and two for one name join.
     project(&url).args(["--resolve", "*:127.0.0.2", "--resolve", &format!("{name}:127.0.0.1")]).run_passing();
     project(&url).args(["--resolve", &format!("{name}:127.0.0.2"), "--resolve", &format!("{name}:127.0.0.1")]).run_passing();
+    let ran = project(&url).args(["--resolve", "*:127.0.0.1", "--resolve", &format!("{name}:127.0.0.2")]).run_unchecked();
+    assert!(ran.exit == 3 && told(&ran).starts_with("could not connect to "), "{}", ran.stdout);
     assert_eq!(server.lines().len(), good.len() + 2);
     assert_eq!(server.requests()[0].header("host"), Some(format!("{name}:{port}").as_str()));
     for resolve in [format!("{name}:1:127.0.0.1"), "other.test:127.0.0.1".to_owned(), format!("x.{name}:127.0.0.1")] {

@@ -111,6 +111,8 @@ fn every_kind_of_proxy_passes_requests_on_and_its_credentials_stay_with_it() {
         let ran = runner.run_unchecked();
         assert_eq!((ran.exit, ran.stderr.as_str()), (0, ""), "{scheme} {tls} {}", ran.all_output());
         assert_no_secret(ran.all_output(), PASSWORD);
+        // What the proxy adds to its answer to CONNECT is no part of the host's.
+        assert!(!ran.stdout.to_lowercase().contains("via: 1.1"), "{}", ran.stdout);
         let seen = proxy.seen();
         assert_eq!(first_lines(&seen), [expected], "{scheme} {tls}");
         let header = |head: &str, name: &str| {
@@ -179,6 +181,7 @@ fn what_an_http_proxy_does_wrong_is_told_of_the_proxy() {
             "the proxy `127.0.0.1:[port]` closed the connection before there was a tunnel",
             FROM,
         ),
+        (OPEN, PLAIN, answer("garbage\n\n"), "what the proxy `127.0.0.1:[port]` answers is no HTTP", FROM),
         (OPEN, PLAIN, answer(""), "the proxy `127.0.0.1:[port]` closed the connection without an answer", FROM),
         (
             OPEN,
@@ -282,6 +285,38 @@ fn what_a_socks_proxy_says_is_told_in_words() {
     let long = format!("socks5h://{}:x@", "u".repeat(256));
     let (exit, said) = through(&long, &peer.address().to_string(), "https://api.example.test/");
     assert_eq!((exit, said), (3, refused("the user name or password is longer than 255 bytes")));
+}
+
+/// Whoever it is told by: pages of proxies show a lot.
+#[test]
+fn the_password_of_a_proxy_is_masked_in_all_output() {
+    const PASSWORD: &str = "p@ss-w0rd-of-proxy";
+    let proxy = Server::start(|request| {
+        let header = request.header("proxy-authorization").unwrap_or("none");
+        Answer::text(200, format!("{header} {PASSWORD} p%40ss-w0rd-of-proxy"))
+    });
+    let url = proxy.url().replace("//", "//me:p%40ss-w0rd-of-proxy@");
+    let project = |local: &str| {
+        project("http://api.example.test/x")
+            .file("environments/e.yaml", "variables: {a: 1}\n")
+            .file("environments/e.local.yaml", format!("variables: {{b: 1}}\n{local}"))
+            .args(["--env", "e", "-vv"])
+    };
+    for ran in [project(&format!("proxy: {url}\n")).run_passing(), project("").args(["--proxy", &url]).run_passing()] {
+        assert_no_secret(ran.all_output(), PASSWORD);
+        assert!(!ran.stdout.contains("p%40ss") && ran.stdout.contains("***"), "{}", ran.stdout);
+    }
+}
+
+#[test]
+fn an_ipv6_address_goes_through_a_proxy_over_plain_http_only() {
+    let upstream = Server::start(|_| Answer::json(200, "{}"));
+    let proxy = Proxy::start(upstream.url().trim_start_matches("http://").parse().unwrap(), None);
+    project("http://[2001:db8::1]/x").args(["--proxy", &proxy.address().to_string()]).run_passing();
+    assert_eq!(first_lines(&proxy.seen()), ["GET http://[2001:db8::1]/x HTTP/1.1"]);
+    let (exit, said) = through("http://", &proxy.address().to_string(), "https://[2001:db8::1]/x");
+    let expected = "could not connect to `[2001:db8::1]:443`: the HTTP library takes no IPv6 address for TLS through a proxy\n";
+    assert!(exit == 3 && said.starts_with(expected), "{said}");
 }
 
 /// Only what the proxy itself says of itself is its fault: a host's 407, as odd as it is, is an answer.

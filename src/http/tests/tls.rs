@@ -145,13 +145,19 @@ async fn bad_certificates_are_refused_with_the_reason() {
 #[tokio::test]
 async fn a_client_certificate_is_shown_when_asked_for() {
     let issuer = Issuer::new("ours");
-    let address = serve(&issuer.issue("localhost", |_| ()), &["http/1.1"], Some(&issuer)).await;
-    let (cert, key) = issuer.issue("me", |_| ());
-    let mut settings = trusting(&issuer);
-    settings.tls.identity = Some(Identity { cert: cert.into_bytes(), key: Secret::new(key) });
-    assert_eq!(visit(settings, address).await.unwrap().response.text(), "hello");
-    let error = visit(trusting(&issuer), address).await.unwrap_err();
-    assert_eq!(error, Error::Tls { host: "localhost".into(), reason: TlsReason::ClientCertificate });
+    for alpn in ["http/1.1", "h2"] {
+        let address = serve(&issuer.issue("localhost", |_| ()), &[alpn], Some(&issuer)).await;
+        let showing = |(cert, key): (String, String)| {
+            let mut settings = trusting(&issuer);
+            settings.tls.identity = Some(Identity { cert: cert.into_bytes(), key: Secret::new(key) });
+            settings
+        };
+        assert_eq!(visit(showing(issuer.issue("me", |_| ())), address).await.unwrap().response.text(), "hello");
+        let error = visit(trusting(&issuer), address).await.unwrap_err();
+        assert_eq!(error, Error::Tls { host: "localhost".into(), reason: TlsReason::ClientCertificate }, "{alpn}");
+        let error = visit(showing(Issuer::new("stranger").issue("me", |_| ())), address).await.unwrap_err();
+        assert!(error.to_string().contains("it does not take the client certificate: "), "{alpn} {error}");
+    }
 }
 
 #[tokio::test]
