@@ -1,6 +1,5 @@
 //! `runner run`.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,29 +9,26 @@ use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Style};
 use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
-use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
+use crate::http::Client;
 use crate::mask::Masker;
 use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
 use crate::sandbox::{self, Sandbox};
-use crate::secret::Secret;
 use crate::store::Store;
-use crate::trust::{HeldBy, HostRule, OnlyHosts, Origin};
+use crate::trust::Origin;
 use crate::world::{Interrupts, World};
 
-use super::args::{ConnectionArgs, RunArgs};
+use super::args::RunArgs;
 use super::given::Asking;
 use super::output::Output;
 use super::setup::{self, Wishes};
-use super::{Diagnostics, Exit, exit, is_ci, take_stream};
-
-/// The hosts that a run is held to, set outside of the checkout, separated by commas or blanks.
-const ONLY_HOSTS: &str = "RUNNER_ONLY_HOSTS";
+use super::{Diagnostics, Exit, connection, exit, is_ci, take_stream};
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
+    connection::learn(&args.connection, &masker);
     let paint = world.colour(&world.stdout, args.plan.values.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
@@ -41,7 +37,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         true => Asking::Never,
         false => Asking::Now,
     };
-    let only = match only_hosts(&args.only_host, world.variables.get(ONLY_HOSTS).map(String::as_str)) {
+    let only = match connection::held_to(&args.only_host, &world) {
         Ok(only) => only,
         Err(findings) => return diagnostics.stop(&findings),
     };
@@ -67,17 +63,21 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match client(&plan.environment, args, &world.folder, only) {
+    let client = match connection::client(&plan.environment, args, &world, only) {
         Ok(client) => client,
         Err(finding) => return diagnostics.stop(&[finding]),
     };
+    diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
-    runtime.block_on(drive(&plan, &world, args, client, &masker, output))
+    let exit = runtime.block_on(drive(&plan, &world, args, client, &masker, output));
+    // A name server that does not answer must not hold the end up: the lookup goes on in a thread of its own.
+    runtime.shutdown_background();
+    exit
 }
 
 async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, masker: &Masker, mut output: Output) -> Exit {
@@ -165,82 +165,4 @@ impl crate::environment::Sandbox for Members<'_> {
             _ => None,
         }
     }
-}
-
-/// What the run is held to. The two lists hold together: see [`OnlyHosts`].
-fn only_hosts(flag: &[HostRule], process: Option<&str>) -> Result<OnlyHosts, Vec<Diagnostic>> {
-    let mut only = OnlyHosts::default();
-    if !flag.is_empty() {
-        only.hold(HeldBy::Flag, flag.to_vec());
-    }
-    let Some(process) = process else { return Ok(only) };
-    let (mut rules, mut findings) = (Vec::new(), Vec::new());
-    for entry in process.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty()) {
-        match entry.parse::<HostRule>() {
-            Ok(rule) => rules.push(rule),
-            Err(error) => {
-                findings.push(Diagnostic::error(format!("`{entry}` in {ONLY_HOSTS}: {error}")).help(error.hint()));
-            }
-        }
-    }
-    if rules.is_empty() && findings.is_empty() {
-        // A CI system gives an empty text for a setting that it lacks: whoever relies on one must not get none.
-        let finding = Diagnostic::error(format!("{ONLY_HOSTS} is set and names no host"));
-        findings.push(finding.help("name the hosts that runs may connect to, separated by commas, or do not set it at all"));
-    }
-    only.hold(HeldBy::Process, rules);
-    if findings.is_empty() { Ok(only) } else { Err(findings) }
-}
-
-/// The client of the run: the command line before the environment.
-fn client(environment: &Environment, args: &RunArgs, folder: &Path, only: OnlyHosts) -> Result<Client, Diagnostic> {
-    let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, folder)?, only, ..Settings::default() };
-    if let Some(limit) = args.connect_timeout {
-        settings.connect_timeout = limit;
-    }
-    if let Some(body) = args.max_body {
-        settings.limits = Limits { body, ..Limits::default() };
-    }
-    settings.resolve = connection.resolve.clone();
-    let proxy = match (&connection.proxy, &environment.proxy) {
-        (Some(text), _) => Some((text, None)),
-        (None, Some((text, place))) => Some((text, Some(place))),
-        (None, None) => None,
-    };
-    if let Some((text, place)) = proxy {
-        let proxy = Url::parse(text).ok().and_then(|url| Proxy::new(url, connection.noproxy.clone()).ok());
-        let finding = || match place {
-            Some(place) => place.error("`proxy` must be an `http://` or `https://` URL"),
-            None => Diagnostic::error("`--proxy` must be an `http://` or `https://` URL"),
-        };
-        let proxy = proxy.ok_or_else(finding)?;
-        settings.only.check(proxy.url()).map_err(|refusal| {
-            let finding = Diagnostic::error(format!("the proxy is refused: {refusal}")).refusal();
-            let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
-            place.map_or(finding.clone(), |place| finding.at(place.clone()))
-        })?;
-        settings.proxy = Some(proxy);
-    }
-    Client::new(settings).map_err(|error| error.finding())
-}
-
-fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
-    let configured = environment.tls.clone().unwrap_or_default();
-    let pick = |flag: &Option<std::path::PathBuf>, configured: Option<std::path::PathBuf>| match flag {
-        Some(path) => Some(folder.join(path)),
-        None => configured,
-    };
-    let read = |path: &Path| {
-        crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
-    };
-    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
-    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
-    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
-    Ok(Tls {
-        ca: ca.map(String::into_bytes),
-        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure.is_some(),
-    })
 }

@@ -180,7 +180,7 @@ pub struct Tls {
     pub cert: Option<PathBuf>,
     /// The client's key, PEM.
     pub key: Option<PathBuf>,
-    /// Where it says that certificates are not checked.
+    /// Where it says that certificates are not checked, when it does.
     pub insecure: Option<Place>,
 }
 

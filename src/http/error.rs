@@ -51,14 +51,14 @@ pub enum Error {
         /// What the operating system says.
         reason: String,
     },
-    /// The proxy could not be reached, or opens no tunnel.
+    /// The proxy failed, not the host.
     Proxy {
         /// The proxy's host.
         host: String,
         /// The proxy's port.
         port: u16,
-        /// Why.
-        reason: String,
+        /// What it did.
+        fault: ProxyFault,
     },
     /// No TLS session.
     Tls {
@@ -157,6 +157,54 @@ pub enum Phase {
     },
 }
 
+/// What a proxy did wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyFault {
+    /// Its name could not be looked up, with what the resolver says.
+    Lookup(String),
+    /// No TCP connection, with what the operating system says, where that is known.
+    Connect(Option<String>),
+    /// No TLS session with the proxy itself.
+    Tls(TlsReason),
+    /// It wants a user name and password, or others than it got.
+    Credentials {
+        /// Whether it got some.
+        given: bool,
+    },
+    /// It opens no tunnel (RFC 9110 §9.3.6).
+    NoTunnel {
+        /// Host and port that were to be reached.
+        to: String,
+    },
+    /// What comes out of the tunnel is no TLS, or the tunnel was closed before TLS stood.
+    BadTunnel {
+        /// Host and port that were to be reached.
+        to: String,
+        /// Whether it was closed.
+        closed: bool,
+    },
+    /// It says why it does not connect (RFC 1928 §6).
+    Refused {
+        /// Host and port that were to be reached.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// Its answer is none of a SOCKS5 proxy.
+    NotSocks,
+    /// It closed the connection before the tunnel stood.
+    Closed,
+    /// It closed the connection under a request that it was to pass on.
+    NoAnswer,
+    /// Its answer to a request that it was to pass on is no HTTP.
+    NotHttp,
+    /// It was silent for too long.
+    Timeout {
+        /// The limit that was reached.
+        limit: Duration,
+    },
+}
+
 /// Why there is no TLS session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TlsReason {
@@ -175,16 +223,28 @@ pub enum TlsReason {
         /// The names that it is for.
         names: Vec<String>,
     },
-    /// Nobody who is trusted here has signed the certificate: it is self-signed, or its issuer is a private one.
+    /// Nobody who is trusted here has signed the certificate: its issuer is a private one.
     UnknownIssuer,
+    /// The certificate is signed by itself.
+    SelfSigned,
+    /// The certificate is one of an issuer, and the server shows it as its own.
+    IssuersOwn,
+    /// The certificate is signed in a way that is too weak, or that nobody here knows.
+    Signature,
     /// This machine has no certificates of issuers at all.
     NoRoots,
     /// The certificate was revoked.
     Revoked,
     /// What answers does not speak TLS.
     NotTls,
+    /// Neither TLS 1.2 nor TLS 1.3.
+    OldProtocol,
+    /// The server takes none of the ciphers.
+    NoCommonCipher,
     /// The server wants a certificate from us.
     ClientCertificate,
+    /// The server does not take the certificate that it got from us, with the reason.
+    ClientCertificateRefused(&'static str),
     /// The connection ended during the handshake.
     Closed,
     /// Anything else, in the TLS library's words.
@@ -236,9 +296,12 @@ impl Error {
     pub fn nothing_was_sent(&self) -> bool {
         match self {
             Self::Timeout { phase, .. } => matches!(phase, Phase::Connect | Phase::ConnectTotal),
-            Self::Dns { .. } | Self::Connect { .. } | Self::Proxy { .. } | Self::Refused(_) => true,
+            Self::Dns { .. } | Self::Connect { .. } | Self::Refused(_) => true,
+            Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::NoAnswer | ProxyFault::NotHttp),
             // With TLS 1.3 a client certificate is refused after the request was sent.
-            Self::Tls { reason, .. } => !matches!(reason, TlsReason::ClientCertificate | TlsReason::Other(_)),
+            Self::Tls { reason, .. } => {
+                !matches!(reason, TlsReason::ClientCertificate | TlsReason::ClientCertificateRefused(_) | TlsReason::Other(_))
+            }
             Self::BodyFile { .. } | Self::Redirected { .. } => false,
             other => other.class() == Class::Request,
         }
@@ -272,10 +335,19 @@ impl Error {
             Self::RedirectCircle { .. } => "`redirects: false` shows the first answer instead",
             Self::Dns { .. } => "is the name spelt right, and does this machine reach its name server?",
             Self::Connect { .. } => "is the server running, and is the port right?",
-            Self::Proxy { .. } => "the proxy comes from `proxy:` in the environment or from `--proxy`",
+            Self::Proxy { fault: ProxyFault::Tls(reason), .. } => return reason.hint().map(ToOwned::to_owned),
+            Self::Proxy { fault: ProxyFault::Credentials { .. }, .. } => {
+                "write them into the proxy's URL, in the local file: `proxy: http://USER:PASSWORD@HOST:PORT` (`@` is `%40`)"
+            }
+            Self::Proxy { .. } => {
+                "the proxy comes from `proxy` in the environment or from `--proxy`; `--noproxy HOST` goes around it"
+            }
             Self::Tls { reason, .. } => return reason.hint().map(ToOwned::to_owned),
             Self::Timeout { phase: Phase::Connect, .. } => "raise `--connect-timeout` if the server is that slow",
             Self::Timeout { .. } => "raise `timeout` of the request, or `--timeout`, if the server is that slow",
+            Self::Settings { what: "tls.key" | "--key", reason } if reason.contains("encrypted") => {
+                "take the passphrase off a copy that only you can read: `openssl pkey -in me.key -out plain.key`"
+            }
             Self::Protocol { plain: true, .. } => "if the server expects TLS on this port, write `https://`",
             Self::TooLarge { .. } => "raise `--max-body` if the body is meant to be that long",
             _ => return None,
@@ -288,8 +360,20 @@ impl TlsReason {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::UnknownIssuer => Some(
-                "if you trust the issuer, name its certificate: `tls: {ca: ca.pem}` in the environment, or `--cacert ca.pem`",
+                "if you trust the issuer, name its certificate: `--cacert ca.pem`, or `tls: {ca: ca.pem}` in the environment; \
+                 `--insecure` checks nothing and is for a last resort",
             ),
+            Self::SelfSigned => Some(
+                "if you trust this server, save its certificate and name it: `--cacert server.pem`, or `tls: {ca: server.pem}` in \
+                 the environment; `--insecure` checks nothing and is for a last resort",
+            ),
+            Self::IssuersOwn => Some(
+                "have the server show a certificate made for a server (`basicConstraints=CA:FALSE`); `--insecure` checks nothing \
+                 and is for a last resort",
+            ),
+            Self::Signature => Some("the server needs a certificate that is signed with SHA-256 or better"),
+            Self::OldProtocol => Some("TLS 1.0 and 1.1 are broken (RFC 8996): the server needs a newer version"),
+            Self::NoCommonCipher => Some("the server needs newer ciphers, or it wants a name or certificate that it did not get"),
             Self::NoRoots => Some("install the system's `ca-certificates`, or name a file with `--cacert`"),
             Self::Expired { .. } | Self::NotYetValid { .. } => {
                 Some("the server needs a new certificate, or the clock of this machine is wrong")
@@ -297,7 +381,10 @@ impl TlsReason {
             Self::WrongHost { .. } => Some("use one of those names in the URL, or have the certificate renewed for this one"),
             Self::NotTls => Some("if the server speaks plain http on this port, write `http://`"),
             Self::ClientCertificate => {
-                Some("name one: `tls: {cert: me.pem, key: me.key}` in the environment, or `--cert` and `--key`")
+                Some("name one: `--cert me.pem --key me.key`, or `tls: {cert: me.pem, key: me.key}` in the environment")
+            }
+            Self::ClientCertificateRefused(_) => {
+                Some("it is that of `--cert` and `--key`, or of `tls: {cert, key}` in the environment")
             }
             Self::Revoked | Self::Closed | Self::Other(_) => None,
         }
@@ -314,7 +401,7 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Dns { host, reason } => write!(f, "could not look up `{host}`: {reason}"),
             Self::Connect { host, port, reason } => write!(f, "could not connect to `{host}:{port}`: {reason}"),
-            Self::Proxy { host, port, reason } => write!(f, "could not connect through the proxy `{host}:{port}`: {reason}"),
+            Self::Proxy { host, port, fault } => fault.write(f, host, *port),
             Self::Tls { host, reason } => write!(f, "no TLS session with `{host}`: {reason}"),
             Self::Timeout { phase, limit } => write_timeout(f, *phase, *limit),
             Self::NoAnswer { host, port } => write!(f, "`{host}:{port}` closed the connection without an answer"),
@@ -345,6 +432,31 @@ fn were(count: usize) -> &'static str {
     if count == 1 { "was" } else { "were" }
 }
 
+impl ProxyFault {
+    fn write(&self, f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+        let proxy = format_args!("the proxy `{host}:{port}`");
+        match self {
+            Self::Lookup(reason) => write!(f, "could not look up the proxy `{host}`: {reason}"),
+            Self::Connect(Some(reason)) => write!(f, "could not connect to {proxy}: {reason}"),
+            Self::Connect(None) => write!(f, "could not connect to {proxy}"),
+            Self::Tls(reason) => write!(f, "no TLS session with {proxy}: {reason}"),
+            Self::Credentials { given: false } => write!(f, "{proxy} wants a user name and password"),
+            Self::Credentials { given: true } => write!(f, "{proxy} does not take the user name and password"),
+            Self::NoTunnel { to } => write!(f, "{proxy} opens no tunnel to `{to}`"),
+            Self::BadTunnel { to, closed: true } => write!(f, "{proxy} closed the tunnel to `{to}` during the TLS handshake"),
+            Self::BadTunnel { to, closed: false } => write!(f, "what {proxy} sends through the tunnel to `{to}` is no TLS"),
+            Self::Refused { to, reason } => write!(f, "{proxy} does not connect to `{to}`: {reason}"),
+            Self::NotSocks => write!(f, "{proxy} does not answer as a SOCKS5 proxy does"),
+            Self::Closed => write!(f, "{proxy} closed the connection before there was a tunnel"),
+            Self::NoAnswer => write!(f, "{proxy} closed the connection without an answer"),
+            Self::NotHttp => write!(f, "what {proxy} answers is no HTTP"),
+            Self::Timeout { limit } => {
+                write!(f, "no connection through {proxy} within {} (the limit is `--connect-timeout`)", Span(*limit))
+            }
+        }
+    }
+}
+
 fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration) -> fmt::Result {
     let limit = Span(limit);
     match phase {
@@ -369,10 +481,16 @@ impl fmt::Display for TlsReason {
                 write!(f, "its certificate is for {}{more}", shown.join(", "))
             }
             Self::UnknownIssuer => f.write_str("its certificate is signed by nobody who is trusted here"),
+            Self::SelfSigned => f.write_str("its certificate is signed by itself, so anybody could have made it"),
+            Self::IssuersOwn => f.write_str("its certificate is one for signing certificates, not one for a server"),
+            Self::Signature => f.write_str("its certificate is signed in a way that is too weak or unknown"),
+            Self::OldProtocol => f.write_str("it speaks neither TLS 1.2 nor TLS 1.3"),
+            Self::NoCommonCipher => f.write_str("it takes none of the ciphers that are safe today"),
             Self::NoRoots => f.write_str("this machine has no certificates of issuers to check it with"),
             Self::Revoked => f.write_str("its certificate was revoked"),
             Self::NotTls => f.write_str("it does not speak TLS on this port"),
             Self::ClientCertificate => f.write_str("it wants a client certificate"),
+            Self::ClientCertificateRefused(reason) => write!(f, "it does not take the client certificate: {reason}"),
             Self::Closed => f.write_str("it closed the connection during the handshake"),
             Self::Other(text) => f.write_str(text),
         }
@@ -429,6 +547,13 @@ impl fmt::Display for When {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_proxy_may_have_passed_on_counts_as_sent() {
+        let sent = |fault| !Error::Proxy { host: "p".into(), port: 1, fault }.nothing_was_sent();
+        assert!(sent(ProxyFault::NoAnswer));
+        assert!(!sent(ProxyFault::Closed) && !sent(ProxyFault::Credentials { given: true }));
+    }
 
     #[test]
     fn messages_say_what_came_and_what_the_limit_is() {

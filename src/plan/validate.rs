@@ -6,6 +6,7 @@ use crate::auth::{Choice, Method};
 use crate::collection::{Body, Request};
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::Values;
+use crate::http::Proxy;
 use crate::mask::Masker;
 use crate::trust::HostRule;
 
@@ -111,9 +112,9 @@ fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
 /// What can be seen of a proxy without asking it.
 fn proxy(plan: &Plan, findings: &mut Vec<Diagnostic>) {
     if let Some((text, place)) = &plan.environment.proxy
-        && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        && let Err(error) = Proxy::parse(text, Vec::new())
     {
-        findings.push(place.error("`proxy` must be an `http://` or `https://` URL"));
+        findings.push(place.error(error.to_string()));
     }
 }
 

@@ -3,6 +3,8 @@
 pub(crate) mod browser;
 pub(crate) mod cases;
 pub(crate) mod leak;
+pub(crate) mod peer;
+pub(crate) mod proxy;
 pub(crate) mod runner;
 pub(crate) mod rust_tokens;
 mod scrub;
