@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
@@ -25,6 +25,9 @@ use super::args::{ConnectionArgs, RunArgs};
 use super::output::Output;
 use super::setup::{Wishes, plan};
 use super::{Diagnostics, Exit, exit, is_ci, take_stream};
+
+/// How long work in the background may take when all else is done.
+const LAST_WORK: Duration = Duration::from_millis(200);
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
@@ -68,7 +71,10 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
-    runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
+    let exit = runtime.block_on(drive(&plan, &world, args, &client, &masker, output));
+    // A name server that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WORK);
+    exit
 }
 
 async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, masker: &Masker, mut output: Output) -> Exit {
@@ -87,12 +93,12 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
-    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout, run_timeout: args.run_timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {
-        Ok(mut interrupts) => tokio::select! {
+        Ok(interrupts) => tokio::select! {
             () = run.run() => None,
-            interrupt = interrupts.next() => Some(interrupt),
+            interrupt = interrupts.first() => Some(interrupt),
         },
         // Without handlers the system's own answer to a signal is what is left.
         Err(_) => {

@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
 use super::body::ReadFailed;
 use super::connect::LookupFailed;
-use super::error::{Error, Phase, TlsReason};
+use super::error::{Error, Phase, TimeLimit, TlsReason};
 
 /// More links than any honest chain has.
 const MAX_LINKS: usize = 32;
@@ -29,6 +29,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) proxy: Option<(String, u16)>,
     /// Whether a TLS handshake was begun.
     pub(super) began_tls: bool,
+    /// What the request was at.
+    pub(super) phase: Phase,
     /// The limit for connecting.
     pub(super) connect_timeout: Duration,
     /// The limit for headers.
@@ -112,7 +114,7 @@ fn connecting(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
         return Error::Dns { host: failed.host.clone(), reason: failed.reason.clone() };
     }
     if error.is_timeout() {
-        return Error::Timeout { phase: Phase::Connect, limit: at.connect_timeout };
+        return Error::Timeout { phase: at.phase, limit: at.connect_timeout, of: TimeLimit::Connect };
     }
     let io = find_io(error);
     if at.began_tls && io.is_some_and(|error| is_cut(error.kind())) {

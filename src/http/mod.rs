@@ -25,7 +25,7 @@ mod tests;
 mod tls;
 
 pub use client::{Client, Guard, Settings};
-pub use error::{Class, Error, Phase, TlsReason};
+pub use error::{Class, Error, Phase, TimeLimit, TlsReason};
 pub use head::parse_url;
 pub use limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_TIMEOUT, Limits};
 pub use message::{Body, Exchange, Method, Request, Response, SentHead, Timings, Version};

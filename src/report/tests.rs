@@ -206,6 +206,7 @@ fn why_a_request_was_skipped() {
         Skipped::MissingValue { name: name(), producer: "Exchange the code".to_owned() },
         Skipped::FailedNeed { name: "Box OAuth 2.0".to_owned() },
         Skipped::UnsavedValue,
+        Skipped::RunTimeout,
         Skipped::DryRun { name: name() },
     ];
     let all: Vec<_> = reasons.into_iter().map(|reason| step(&request, skipped(reason), None)).collect();

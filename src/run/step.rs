@@ -124,7 +124,15 @@ impl Run<'_, '_> {
     async fn send(&self, mut rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
         let place = request.url.place();
         let pass = self.admit(&mut rendered, request)?;
-        self.client.send(rendered.request, &|url| pass.check(url)).await.map_err(|error| {
+        // The run's own limit, when it comes before the request's.
+        let last = self.time_left().filter(|left| *left < rendered.request.timeout);
+        rendered.request.timeout = last.unwrap_or(rendered.request.timeout);
+        self.client.send(rendered.request, &|url| pass.check(url)).await.map_err(|mut error| {
+            if let (http::Error::Timeout { limit, of: of @ http::TimeLimit::Request, .. }, Some(_), Some(whole)) =
+                (&mut error, last, self.policy.run_timeout)
+            {
+                (*limit, *of) = (whole, http::TimeLimit::Run);
+            }
             let kind = match error.class() {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,
