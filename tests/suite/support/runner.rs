@@ -231,6 +231,11 @@ impl Running {
         self.stdout.so_far()
     }
 
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What a terminal's Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
         // A program that has ended by itself is no mistake here.
