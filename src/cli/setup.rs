@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use crate::diagnostic::Diagnostic;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
-use crate::world::World;
+use crate::world::{Interrupt, World};
 
 use super::args::PlanArgs;
+use super::given::Refused;
 use super::{Diagnostics, Exit, given};
 
 /// What the commands change about the checks.
@@ -32,8 +33,10 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given =
-        given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
+    let given = given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|refused| match refused {
+        Refused::Findings(findings) => diagnostics.stop(&findings),
+        Refused::Interrupted => Exit::Interrupted(Interrupt::Keyboard),
+    })?;
     let inputs = Inputs {
         paths: &args.collections,
         environment: args.env.as_deref(),

@@ -103,8 +103,13 @@ pub(super) fn in_body(error: &reqwest::Error, at: &Circumstances<'_>, received: 
         return Error::Tls { host: at.host.to_owned(), reason: tls_reason(tls) };
     }
     let malformed = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    if find_io(error).is_some_and(malformed) {
-        return Error::Protocol { reason: "a chunk of the body has no readable length".to_owned(), plain: at.plain };
+    if let Some(error) = find_io(error).filter(|error| malformed(error)) {
+        // The library has no kind of its own for this.
+        let text = error.to_string();
+        let flood = text.ends_with("over limit") || text.ends_with("overflow");
+        let reason =
+            if flood { "what stands around its chunks is too long" } else { "a chunk of the body has no readable length" };
+        return Error::Protocol { reason: reason.to_owned(), plain: at.plain };
     }
     Error::CutOff { received, expected }
 }

@@ -2,12 +2,14 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use rustix::net::sockopt::set_socket_linger;
+use rustix::net::{AddressFamily, SocketFlags, SocketType, bind, connect, getsockname, listen, socket_with};
 
 /// It stops to accept when this goes out of scope.
 pub(crate) struct Hostile {
@@ -95,4 +97,34 @@ pub(crate) fn silence(stream: &mut TcpStream) -> io::Result<()> {
 pub(crate) fn reset(stream: &TcpStream) -> io::Result<()> {
     set_socket_linger(stream, Some(Duration::ZERO))?;
     Ok(())
+}
+
+/// A port whose queue of connections is full: the system answers no further one.
+pub(crate) struct Full {
+    address: SocketAddr,
+    _listener: OwnedFd,
+    _waiting: Vec<OwnedFd>,
+}
+
+impl Full {
+    pub(crate) fn new() -> Self {
+        let socket = |flags| socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).expect("a socket");
+        let listener = socket(SocketFlags::CLOEXEC);
+        bind(&listener, &SocketAddr::from(([127, 0, 0, 1], 0))).expect("a socket");
+        listen(&listener, 0).expect("a socket");
+        let address = SocketAddr::try_from(getsockname(&listener).expect("a socket")).expect("a socket");
+        let waiting = (0..8).map(|_| {
+            let stream = socket(SocketFlags::CLOEXEC | SocketFlags::NONBLOCK);
+            // It is under way, or the queue is full already.
+            let _ = connect(&stream, &address);
+            stream
+        });
+        let waiting = waiting.collect();
+        Self { address, _listener: listener, _waiting: waiting }
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
 }

@@ -238,13 +238,13 @@ impl Running {
 
     /// What a terminal's Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
-        // A program that has ended by itself is no mistake here.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+        self.signal(Signal::INT);
     }
 
-    /// What `kill` sends, and the end of a container.
-    pub(crate) fn terminate(&self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    /// What `kill -SIGNAL` sends.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // A program that has ended by itself is no mistake here.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Ends the program as a crash or the power switch would.
