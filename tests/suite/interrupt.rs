@@ -184,11 +184,23 @@ fn stuck() -> (Child, PipeReader, TempDir, Server) {
     (child, reader, folder, server)
 }
 
+/// The exit code of a program that must end by itself.
+fn code(child: &mut Child) -> Option<i32> {
+    for _ in 0..5000 {
+        if let Some(status) = child.try_wait().unwrap() {
+            return status.code();
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    child.kill().unwrap();
+    panic!("it did not end");
+}
+
 #[test]
 fn a_run_whose_report_nobody_reads_ends_all_the_same() {
     let (mut child, _reader, folder, _server) = stuck();
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(code(&mut child), Some(143));
     let stored = std::fs::read_to_string(folder.path().join("environments/dev.local.yaml")).unwrap();
     assert_eq!(stored, "stored:\n  access_token: t0ken-value-123\n");
 }
@@ -201,7 +213,7 @@ fn a_second_signal_ends_at_once() {
         let started = Instant::now();
         kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
         kill_process(Pid::from_child(&child), Signal::HUP).unwrap();
-        let code = child.wait().unwrap().code();
+        let code = code(&mut child);
         assert!(matches!(code, Some(129 | 143)), "{code:?}");
         started.elapsed() < Duration::from_millis(1400)
     });

@@ -347,6 +347,24 @@ fn the_limit_of_the_run_ends_the_request_under_way_and_skips_the_rest() {
 }
 
 #[test]
+fn a_run_without_time_sends_nothing_and_does_not_pass() {
+    let server = Server::start(|_| Answer::json(200, "{}"));
+    Runner::new()
+        .file("c.yaml", format!("requests:\n  - {{name: Ping, url: {}/}}\n", server.url()))
+        .args(["c.yaml", "--run-timeout", "1ns"])
+        .expect_exit(3)
+        .expect_stdout(
+            "
+            - GET    Ping                              skipped: the time of the run was up (the limit is `--run-timeout`)
+
+            1 request: 1 skipped in [duration]
+            ",
+        )
+        .run();
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
 fn loops_of_templates_are_counted() {
     let range = "range(end=100000)";
     let nested = format!("{{% for a in {range} %}}{{% for b in {range} %}}{{% endfor %}}{{% endfor %}}");
