@@ -173,14 +173,18 @@ fn stuck() -> (Child, PipeReader, TempDir, Server) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // It is full when a page's worth of room is left at most.
+    // It is full, and the run stuck, when nothing more goes in.
+    let (mut held, mut same) = (0, 0);
     for _ in 0..10_000 {
-        if ioctl_fionread(&reader).unwrap() > 60_000 {
+        let now = ioctl_fionread(&reader).unwrap();
+        same = if now == held { same + 1 } else { 0 };
+        held = now;
+        if held > 60_000 && same > 60 {
             break;
         }
         std::thread::sleep(Duration::from_millis(2));
     }
-    assert!(ioctl_fionread(&reader).unwrap() > 60_000);
+    assert!(held > 60_000, "{held}");
     (child, reader, folder, server)
 }
 
