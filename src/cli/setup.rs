@@ -8,8 +8,8 @@ use crate::plan::{self, Inputs, Plan, Rules};
 use crate::world::{Interrupt, World};
 
 use super::args::PlanArgs;
-use super::given::Refused;
-use super::{Diagnostics, Exit, given};
+use super::given::{self, Asking, Refused};
+use super::{Diagnostics, Exit};
 
 /// What the commands change about the checks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,8 +18,8 @@ pub(super) struct Wishes {
     pub(super) no_save: bool,
     /// `--fresh-token`.
     pub(super) fresh_token: bool,
-    /// Whether someone may be asked for a secret.
-    pub(super) may_ask: bool,
+    /// Who is asked for a secret.
+    pub(super) asking: Asking,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
 }
@@ -33,14 +33,14 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given = given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|refused| match refused {
+    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings).map_err(|refused| match refused {
         Refused::Findings(findings) => diagnostics.stop(&findings),
         Refused::Interrupted => Exit::Interrupted(Interrupt::Keyboard),
     })?;
     let inputs = Inputs {
         paths: &args.collections,
-        environment: args.env.as_deref(),
-        root: args.root.as_deref(),
+        environment: args.values.env.as_deref(),
+        root: args.values.root.as_deref(),
         given: &given,
         folder: &world.folder,
         masker,

@@ -216,6 +216,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I      skipped: needs `access_token`, which only a real run gets
     ");
     assert_snapshot!(steps(Settings { width: Some(120), ..NORMAL }, &all), @r"
@@ -223,6 +225,8 @@ fn why_a_request_was_skipped() {
     - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                          skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                          skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I                          skipped: needs `access_token`, which only a real run gets
     ");
     // Only what makes the exit code other than zero.
@@ -231,6 +235,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     ");
 }
 
@@ -475,7 +481,7 @@ fn names_are_aligned_and_shortened_to_the_terminal() {
     ");
     for width in 0..200 {
         let shown = steps(Settings { width: Some(width), ..NORMAL }, &all);
-        let widest = shown.lines().map(text::columns).max().unwrap();
+        let widest = shown.lines().map(columns).max().unwrap();
         assert!(widest <= width.max(34), "{width}: {shown}");
     }
 }
