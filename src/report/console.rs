@@ -193,8 +193,11 @@ impl<W: Write> Console<W> {
 
     fn summary(&mut self, summary: &Summary) {
         let Summary { passed, failed, errored, skipped, .. } = *summary;
-        let trouble =
-            failed + errored + summary.skipped_for_want > 0 || summary.unsaved || summary.refused || summary.interrupted;
+        let trouble = failed + errored + summary.skipped_for_want > 0
+            || summary.transport
+            || summary.unsaved
+            || summary.refused
+            || summary.interrupted;
         if self.settings.verbosity == Verbosity::Quiet && !trouble {
             return;
         }

@@ -225,8 +225,7 @@ fn why_a_request_was_skipped() {
     - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                          skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                          skipped: a value could not be saved before
-    - GET    Who am I
-      skipped: the time of the run was up (the limit is `--run-timeout`)
+    - GET    Who am I                          skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I                          skipped: needs `access_token`, which only a real run gets
     ");
     // Only what makes the exit code other than zero.

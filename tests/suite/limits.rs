@@ -26,7 +26,10 @@ fn whatever_a_server_drags_out_ends_with_the_time_of_the_request() {
     let server = Hostile::start(|path, stream| match path {
         "/silence" => silence(stream),
         // What comes is not even read.
-        "/sending" => Ok(std::thread::sleep(Duration::from_secs(2))),
+        "/sending" => {
+            std::thread::sleep(Duration::from_secs(2));
+            Ok(())
+        }
         "/interim" => flood(stream, b"HTTP/1.1 103 Early Hints\r\n\r\n"),
         "/drip-head" => say(stream, &[OK]).and_then(|()| drip(stream, b"x: y\r\n")),
         "/head" => say(stream, &[OK, b"x: y\r\n"]).and_then(|()| silence(stream)),

@@ -101,7 +101,7 @@ struct Bits {
 impl Bits {
     fn put(&mut self, width: usize, value: u32) {
         for bit in 0..width {
-            if self.used % 8 == 0 {
+            if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
             let last = self.bytes.last_mut().expect("a byte was pushed");
