@@ -67,6 +67,9 @@ pub(super) struct RunArgs {
     /// The limit on connecting [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) connect_timeout: Option<Duration>,
+    /// The limit on the whole run: what is not sent by then is skipped
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) run_timeout: Option<Duration>,
     /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_body: Option<usize>,

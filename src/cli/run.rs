@@ -1,7 +1,7 @@
 //! `runner run`.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
@@ -24,6 +24,9 @@ use super::given::Asking;
 use super::output::Output;
 use super::setup::{self, Wishes};
 use super::{Diagnostics, Exit, connection, exit, is_ci, take_stream};
+
+/// How long work in the background may take when all else is done.
+const LAST_WORK: Duration = Duration::from_millis(200);
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
@@ -75,8 +78,8 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
     let exit = runtime.block_on(drive(&plan, &world, args, client, &masker, output));
-    // A name server that does not answer must not hold the end up: the lookup goes on in a thread of its own.
-    runtime.shutdown_background();
+    // A name server that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WORK);
     exit
 }
 
@@ -98,12 +101,12 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
     let mut run = Run::new(plan, &values, &client, masker, gate, &mut output);
     run.store = store.as_ref();
-    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout, run_timeout: args.run_timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {
-        Ok(mut interrupts) => tokio::select! {
+        Ok(interrupts) => tokio::select! {
             () = run.run() => None,
-            interrupt = interrupts.next() => Some(interrupt),
+            interrupt = interrupts.first() => Some(interrupt),
         },
         // Without handlers the system's own answer to a signal is what is left.
         Err(_) => {

@@ -6,10 +6,10 @@ use crate::diagnostic::Diagnostic;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::trust::HostRule;
-use crate::world::World;
+use crate::world::{Interrupt, World};
 
 use super::args::PlanArgs;
-use super::given::{self, Asking};
+use super::given::{self, Asking, Refused};
 use super::{Diagnostics, Exit};
 
 /// What the commands change about the checks.
@@ -36,8 +36,10 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings)
-        .map_err(|findings| diagnostics.stop(&findings))?;
+    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings).map_err(|refused| match refused {
+        Refused::Findings(findings) => diagnostics.stop(&findings),
+        Refused::Interrupted => Exit::Interrupted(Interrupt::Keyboard),
+    })?;
     let inputs = Inputs {
         paths: &args.collections,
         environment: args.values.env.as_deref(),

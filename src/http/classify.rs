@@ -12,7 +12,7 @@ use rustls::{AlertDescription, CertificateError, InvalidMessage, PeerIncompatibl
 
 use super::body::ReadFailed;
 use super::connect::LookupFailed;
-use super::error::{Error, Phase, TlsReason};
+use super::error::{Error, Phase, TimeLimit, TlsReason};
 use super::proxy::Proxy;
 use super::proxy_fault;
 use super::tls::SelfSigned;
@@ -36,6 +36,8 @@ pub(super) struct Circumstances<'a> {
     pub(super) asked_for_certificate: bool,
     /// Whether there is one to show.
     pub(super) has_certificate: bool,
+    /// What the request was at.
+    pub(super) phase: Phase,
     /// The limit for connecting.
     pub(super) connect_timeout: Duration,
     /// The limit for headers.
@@ -138,8 +140,13 @@ pub(super) fn in_body(error: &reqwest::Error, at: &Circumstances<'_>, received: 
         return at.tls(tls_reason(tls, at));
     }
     let malformed = |error: &io::Error| matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData);
-    if find_io(error).is_some_and(malformed) {
-        return Error::Protocol { reason: "a chunk of the body has no readable length".to_owned(), plain: at.plain };
+    if let Some(error) = find_io(error).filter(|error| malformed(error)) {
+        // The library has no kind of its own for this.
+        let text = error.to_string();
+        let flood = text.ends_with("over limit") || text.ends_with("overflow");
+        let reason =
+            if flood { "what stands around its chunks is too long" } else { "a chunk of the body has no readable length" };
+        return Error::Protocol { reason: reason.to_owned(), plain: at.plain };
     }
     Error::CutOff { received, expected }
 }
@@ -149,7 +156,7 @@ fn connecting(error: &reqwest::Error, at: &Circumstances<'_>) -> Error {
         return Error::Dns { host: failed.host.clone(), reason: failed.reason.clone() };
     }
     if error.is_timeout() {
-        return Error::Timeout { phase: Phase::Connect, limit: at.connect_timeout };
+        return Error::Timeout { phase: at.phase, limit: at.connect_timeout, of: TimeLimit::Connect };
     }
     let io = find_io(error);
     if at.began_tls && io.is_some_and(|error| is_cut(error.kind())) {

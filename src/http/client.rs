@@ -8,11 +8,11 @@ use reqwest::header::{HeaderValue, LOCATION};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::body::FileBody;
+use super::body::{BytesBody, FileBody, PART};
 use super::classify::{self, Circumstances};
 use super::coding::{self, CodingError};
-use super::connect::{Fixed, MarkConnect, Marks, Resolver, Steps};
-use super::error::{Error, Phase, ProxyFault};
+use super::connect::{Fixed, MarkConnect, Marks, Resolver};
+use super::error::{Error, ProxyFault, TimeLimit};
 use super::head::{self, Head};
 use super::limits::{DEFAULT_CONNECT_TIMEOUT, Limits, MAX_HEADER_LINES};
 use super::message::{Body, Exchange, Request, Response, Timings, Version};
@@ -118,7 +118,7 @@ impl Client {
         let marks = Marks::default();
         let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, &guard))).await {
             Ok(done) => done,
-            Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit }),
+            Err(_) => Err(Error::Timeout { phase: marks.steps().phase(), limit, of: TimeLimit::Request }),
         };
         done.map_err(|error| trip.tell(error))
     }
@@ -162,7 +162,7 @@ impl Client {
 
     /// The head of the answer.
     async fn answer(&self, request: &Request, head: &Head, marks: &Marks) -> Result<reqwest::Response, Error> {
-        let failed = match self.pooled.execute(outgoing(request, head)).await {
+        let failed = match self.pooled.execute(outgoing(request, head, marks)).await {
             Ok(response) => return self.of_host(response, head),
             Err(error) => error,
         };
@@ -170,7 +170,7 @@ impl Client {
         if !(was_kept && request.method.is_idempotent() && classify::connection_was_lost(&failed)) {
             return Err(classify::before_answer(&failed, &self.circumstances(head, marks)));
         }
-        let again = self.fresh()?.execute(outgoing(request, head)).await;
+        let again = self.fresh()?.execute(outgoing(request, head, marks)).await;
         let again = again.map_err(|error| classify::before_answer(&error, &self.circumstances(head, marks)))?;
         self.of_host(again, head)
     }
@@ -254,6 +254,7 @@ impl Client {
             began_tls: steps.began_tls(),
             asked_for_certificate: steps.asked_for_certificate,
             has_certificate: self.settings.tls.identity.is_some(),
+            phase: steps.phase(),
             connect_timeout: self.settings.connect_timeout,
             max_headers: self.settings.limits.headers,
         }
@@ -291,12 +292,13 @@ async fn skip_body(mut response: reqwest::Response) {
     let _ = tokio::time::timeout(SHORT_WAIT, rest).await;
 }
 
-fn outgoing(request: &Request, head: &Head) -> reqwest::Request {
+fn outgoing(request: &Request, head: &Head, marks: &Marks) -> reqwest::Request {
     let mut outgoing = reqwest::Request::new(request.method.inner().clone(), head.url.clone());
     *outgoing.headers_mut() = head.headers.clone();
     *outgoing.body_mut() = request.body.as_ref().map(|body| match body {
-        Body::Bytes(bytes) => reqwest::Body::from(bytes.clone()),
-        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len)),
+        Body::Bytes(bytes) if bytes.len() <= PART => reqwest::Body::from(bytes.clone()),
+        Body::Bytes(bytes) => reqwest::Body::wrap(BytesBody::new(bytes.clone(), marks.clone())),
+        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len, marks.clone())),
     });
     outgoing
 }
@@ -316,20 +318,11 @@ fn decoded(response: &Response, body: Vec<u8>, limit: usize) -> Result<Bytes, Er
     if codings.is_empty() || body.is_empty() {
         return Ok(body.into());
     }
-    coding::decode(&codings, &body, limit).map(Bytes::from).map_err(|error| match error {
+    coding::decode(&codings, body, limit).map(Bytes::from).map_err(|error| match error {
         CodingError::TooLarge => Error::TooLarge { limit },
         CodingError::Broken(coding) => Error::Coding { reason: format!("it is no valid `{}`", coding.as_str()) },
         CodingError::TooMany(count) => {
             Error::Coding { reason: format!("{count} codings lie on top of each other, at most 2 are undone") }
         }
     })
-}
-
-/// What was going on when the time was up.
-fn phase(steps: &Steps) -> Phase {
-    match steps.body {
-        Some((received, expected)) => Phase::Body { received, expected },
-        None if steps.is_connecting() => Phase::ConnectTotal,
-        None => Phase::Answer,
-    }
 }

@@ -19,6 +19,8 @@ use rustls::pki_types::ServerName;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::error::Phase;
+
 tokio::task_local! {
     static MARKS: Marks;
 }
@@ -35,12 +37,15 @@ pub(super) struct Marks {
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Steps {
     connect_start: Option<Instant>,
+    dns_start: Option<Instant>,
     dns: Option<Duration>,
     dns_end: Option<Instant>,
     tls_start: Option<Instant>,
     /// Whether the server asked for a client certificate.
     pub(super) asked_for_certificate: bool,
     connect_end: Option<Instant>,
+    /// Bytes of the request's body that the connection took, and how many there are; none for a short body.
+    pub(super) sent: Option<(u64, u64)>,
     /// Bytes of the body that came, and how many were announced; none until the head has come.
     pub(super) body: Option<(u64, Option<u64>)>,
 }
@@ -84,9 +89,17 @@ impl Steps {
         self.connect_start.is_some()
     }
 
-    /// Whether a new connection was begun and is not ready yet.
-    pub(super) fn is_connecting(&self) -> bool {
-        self.connect_start.is_some() && self.connect_end.is_none()
+    /// What the request is at.
+    pub(super) fn phase(&self) -> Phase {
+        let connecting = self.connect_start.is_some() && self.connect_end.is_none();
+        match (self.body, self.sent) {
+            (Some((received, expected)), _) => Phase::Body { received, expected },
+            _ if connecting && self.tls_start.is_some() => Phase::Tls,
+            _ if connecting && self.dns_start.is_some() && self.dns_end.is_none() => Phase::Lookup,
+            _ if connecting => Phase::Connect,
+            (None, Some((sent, total))) if sent < total => Phase::Sending { sent, total },
+            _ => Phase::Answer,
+        }
     }
 
     /// Whether the TCP connection stands and TLS began.
@@ -207,6 +220,7 @@ impl Resolve for Resolver {
         let known = self.known(&host);
         Box::pin(async move {
             let start = Instant::now();
+            mark(|steps| steps.dns_start = Some(start));
             let found = if known.is_empty() { look_up(&host).await } else { Ok(known) };
             let end = Instant::now();
             mark(|steps| {

@@ -73,6 +73,8 @@ pub enum Error {
         phase: Phase,
         /// The limit that was reached.
         limit: Duration,
+        /// Which limit that is.
+        of: TimeLimit,
     },
     /// The connection was closed before an answer began.
     NoAnswer {
@@ -139,13 +141,33 @@ pub enum Error {
     },
 }
 
+/// The limits on time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// On connecting.
+    Connect,
+    /// On a request, from looking up the name to the last byte of the answer.
+    Request,
+    /// On the run, of which the request got what was left.
+    Run,
+}
+
 /// What a time limit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Connecting, under the limit for connecting.
+    /// Looking up the name of the host.
+    Lookup,
+    /// Opening the TCP connection, through a proxy if there is one.
     Connect,
-    /// Connecting, under the limit for the whole request.
-    ConnectTotal,
+    /// The TLS handshake.
+    Tls,
+    /// Sending the body of the request.
+    Sending {
+        /// How many bytes of it were handed to the connection.
+        sent: u64,
+        /// How many there are.
+        total: u64,
+    },
     /// Waiting for the head of the answer.
     Answer,
     /// Reading the body of the answer.
@@ -295,7 +317,7 @@ impl Error {
     #[must_use]
     pub fn nothing_was_sent(&self) -> bool {
         match self {
-            Self::Timeout { phase, .. } => matches!(phase, Phase::Connect | Phase::ConnectTotal),
+            Self::Timeout { phase, .. } => matches!(phase, Phase::Lookup | Phase::Connect | Phase::Tls),
             Self::Dns { .. } | Self::Connect { .. } | Self::Refused(_) => true,
             Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::NoAnswer | ProxyFault::NotHttp),
             // With TLS 1.3 a client certificate is refused after the request was sent.
@@ -304,6 +326,15 @@ impl Error {
             }
             Self::BodyFile { .. } | Self::Redirected { .. } => false,
             other => other.class() == Class::Request,
+        }
+    }
+
+    /// Says of a time limit that it was that of the whole run, behind redirects too.
+    pub fn blame_run(&mut self, whole: Duration) {
+        match self {
+            Self::Timeout { limit, of: of @ TimeLimit::Request, .. } => (*limit, *of) = (whole, TimeLimit::Run),
+            Self::Redirected { error, .. } => error.blame_run(whole),
+            _ => {}
         }
     }
 
@@ -343,11 +374,14 @@ impl Error {
                 "the proxy comes from `proxy` in the environment or from `--proxy`; `--noproxy HOST` goes around it"
             }
             Self::Tls { reason, .. } => return reason.hint().map(ToOwned::to_owned),
-            Self::Timeout { phase: Phase::Connect, .. } => "raise `--connect-timeout` if the server is that slow",
-            Self::Timeout { .. } => "raise `timeout` of the request, or `--timeout`, if the server is that slow",
             Self::Settings { what: "tls.key" | "--key", reason } if reason.contains("encrypted") => {
                 "take the passphrase off a copy that only you can read: `openssl pkey -in me.key -out plain.key`"
             }
+            Self::Timeout { of: TimeLimit::Connect, .. } => "raise `--connect-timeout` if the server is that slow",
+            Self::Timeout { of: TimeLimit::Request, .. } => {
+                "raise `timeout` of the request, or `--timeout`, if the server is that slow"
+            }
+            Self::Timeout { of: TimeLimit::Run, .. } => "raise `--run-timeout` if the run may take longer",
             Self::Protocol { plain: true, .. } => "if the server expects TLS on this port, write `https://`",
             Self::TooLarge { .. } => "raise `--max-body` if the body is meant to be that long",
             _ => return None,
@@ -403,7 +437,7 @@ impl fmt::Display for Error {
             Self::Connect { host, port, reason } => write!(f, "could not connect to `{host}:{port}`: {reason}"),
             Self::Proxy { host, port, fault } => fault.write(f, host, *port),
             Self::Tls { host, reason } => write!(f, "no TLS session with `{host}`: {reason}"),
-            Self::Timeout { phase, limit } => write_timeout(f, *phase, *limit),
+            Self::Timeout { phase, limit, of } => write_timeout(f, *phase, *limit, *of),
             Self::NoAnswer { host, port } => write!(f, "`{host}:{port}` closed the connection without an answer"),
             Self::Protocol { reason, .. } => write!(f, "the answer is no valid HTTP: {reason}"),
             Self::CutOff { received, expected } => write!(f, "the answer broke off after {}", Part(*received, *expected)),
@@ -457,14 +491,21 @@ impl ProxyFault {
     }
 }
 
-fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration) -> fmt::Result {
+fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration, of: TimeLimit) -> fmt::Result {
     let limit = Span(limit);
+    let within = match of {
+        TimeLimit::Connect => format!("within {limit} (the limit is `--connect-timeout`)"),
+        TimeLimit::Request => format!("within {limit} (the limit is `timeout`)"),
+        TimeLimit::Run => format!("within the {limit} of the run (the limit is `--run-timeout`)"),
+    };
     match phase {
-        Phase::Connect => write!(f, "no connection within {limit} (the limit is `--connect-timeout`)"),
-        Phase::ConnectTotal => write!(f, "no connection within {limit} (the limit is `timeout`)"),
-        Phase::Answer => write!(f, "no answer within {limit} (the limit is `timeout`)"),
+        Phase::Lookup => write!(f, "the name of the host was not looked up {within}"),
+        Phase::Connect => write!(f, "no connection {within}"),
+        Phase::Tls => write!(f, "no end of the TLS handshake {within}"),
+        Phase::Sending { sent, total } => write!(f, "the server took {} {within}", Part(sent, Some(total))),
+        Phase::Answer => write!(f, "no answer {within}"),
         Phase::Body { received, expected } => {
-            write!(f, "the answer was not complete within {limit}: {} came (the limit is `timeout`)", Part(received, expected))
+            write!(f, "the answer was not complete {within}: {} came", Part(received, expected))
         }
     }
 }
@@ -558,6 +599,7 @@ mod tests {
     #[test]
     fn messages_say_what_came_and_what_the_limit_is() {
         let host = || "a.test".to_owned();
+        let timeout = |phase, millis, of| Error::Timeout { phase, limit: Duration::from_millis(millis), of };
         let table = [
             (
                 Error::Connect { host: "127.0.0.1".into(), port: 9, reason: "connection refused".into() },
@@ -566,16 +608,23 @@ mod tests {
             (Error::CutOff { received: 120, expected: Some(200) }, "the answer broke off after 120 of 200 bytes"),
             (Error::CutOff { received: 1, expected: None }, "the answer broke off after 1 byte"),
             (
-                Error::Timeout { phase: Phase::Answer, limit: Duration::from_secs(30) },
-                "no answer within 30 s (the limit is `timeout`)",
+                timeout(Phase::Lookup, 10_000, TimeLimit::Connect),
+                "the name of the host was not looked up within 10 s (the limit is `--connect-timeout`)",
             ),
             (
-                Error::Timeout { phase: Phase::Connect, limit: Duration::from_millis(1500) },
+                timeout(Phase::Connect, 1500, TimeLimit::Connect),
                 "no connection within 1500 ms (the limit is `--connect-timeout`)",
             ),
+            (timeout(Phase::Tls, 1000, TimeLimit::Request), "no end of the TLS handshake within 1 s (the limit is `timeout`)"),
             (
-                Error::Timeout { phase: Phase::Body { received: 5, expected: Some(9) }, limit: Duration::from_secs(1) },
-                "the answer was not complete within 1 s: 5 of 9 bytes came (the limit is `timeout`)",
+                timeout(Phase::Sending { sent: 5, total: 9 }, 1000, TimeLimit::Request),
+                "the server took 5 of 9 bytes within 1 s (the limit is `timeout`)",
+            ),
+            (timeout(Phase::Answer, 30_000, TimeLimit::Request), "no answer within 30 s (the limit is `timeout`)"),
+            (timeout(Phase::Answer, 5000, TimeLimit::Run), "no answer within the 5 s of the run (the limit is `--run-timeout`)"),
+            (
+                timeout(Phase::Body { received: 5, expected: Some(9) }, 1000, TimeLimit::Request),
+                "the answer was not complete within 1 s (the limit is `timeout`): 5 of 9 bytes came",
             ),
             (Error::TooLarge { limit: 64 << 20 }, "the body is longer than 64 MiB (the limit is `--max-body`)"),
             (Error::TooLarge { limit: 1000 }, "the body is longer than 1000 bytes (the limit is `--max-body`)"),

@@ -30,7 +30,7 @@ mod tls;
 
 pub use client::{Client, Guard, Settings};
 pub use connect::Fixed;
-pub use error::{Class, Error, Phase, ProxyFault, TlsReason};
+pub use error::{Class, Error, Phase, ProxyFault, TimeLimit, TlsReason};
 pub use head::parse_url;
 pub use limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_REDIRECTS, DEFAULT_TIMEOUT, Limits};
 pub use message::{Body, Exchange, Method, Request, Response, SecretParts, SentHead, Timings, Version};

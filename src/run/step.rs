@@ -148,7 +148,13 @@ impl Run<'_, '_> {
             Luggage::All => pass.check(url),
             Luggage::UrlOnly => pass.check_redirect(url),
         };
-        self.client.send(rendered.request, &guard).await.map_err(|error| {
+        // The run's own limit, when it comes before the request's.
+        let last = self.time_left().filter(|left| *left < rendered.request.timeout);
+        rendered.request.timeout = last.unwrap_or(rendered.request.timeout);
+        self.client.send(rendered.request, &guard).await.map_err(|mut error| {
+            if let (Some(_), Some(whole)) = (last, self.policy.run_timeout) {
+                error.blame_run(whole);
+            }
             let kind = match error.class() {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,

@@ -19,6 +19,7 @@ mod examples;
 mod explain;
 mod flow;
 mod interrupt;
+mod limits;
 mod masking;
 mod only_host;
 mod proxy;

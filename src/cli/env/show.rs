@@ -10,7 +10,7 @@ use crate::mask::{MASK, Masker};
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::world::World;
 
-use super::super::given::{self, Asking};
+use super::super::given::{self, Asking, Refused};
 use super::super::origin::{self, State, Unstarted};
 use super::super::table::{Row, Section, Table};
 use super::super::{Diagnostics, Exit, exit, is_ci};
@@ -75,7 +75,7 @@ fn plan(
     let root = root(world, args.values.root.as_ref()).map_err(|finding| vec![finding])?;
     let Some(name) = args.values.env.as_deref() else { return Err(vec![no_environment(world, &root, &args.names)]) };
     let mut warnings = Vec::new();
-    let given = given::collect(&args.values, world, Asking::Later, masker, &mut warnings)?;
+    let given = given::collect(&args.values, world, Asking::Later, masker, &mut warnings).map_err(Refused::findings)?;
     let inputs = Inputs {
         paths: &[],
         environment: Some(name),

@@ -177,9 +177,9 @@ async fn a_handshake_that_never_ends_is_limited() {
     let target = format!("https://{}/", listener.local_addr().unwrap());
     let client = Client::new(Settings { connect_timeout: Duration::from_millis(60), ..Settings::default() }).unwrap();
     let error = send(&client, get(&target)).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 60 ms (the limit is `--connect-timeout`)");
+    assert_eq!(error.to_string(), "no end of the TLS handshake within 60 ms (the limit is `--connect-timeout`)");
     let error = send(&super::client(), Request { timeout: Duration::from_millis(60), ..get(&target) }).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 60 ms (the limit is `timeout`)");
+    assert_eq!(error.to_string(), "no end of the TLS handshake within 60 ms (the limit is `timeout`)");
 }
 
 #[tokio::test]
