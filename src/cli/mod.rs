@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod connection;
 mod env;
 mod exit;
 mod explain;

@@ -180,8 +180,8 @@ pub struct Tls {
     pub cert: Option<PathBuf>,
     /// The client's key, PEM.
     pub key: Option<PathBuf>,
-    /// Whether certificates are not checked.
-    pub insecure: bool,
+    /// Where it says that certificates are not checked, when it does.
+    pub insecure: Option<Place>,
 }
 
 /// A value that an earlier run stored.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Barrier, Mutex};
 
 use nix::errno::Errno;
+use rustix::process::Signal;
 
 use crate::fault::{Editor, ONE};
 use crate::store::{LOCAL, TOKEN, project, server};
@@ -87,7 +88,7 @@ fn a_holder_that_stands_still_is_waited_for_and_then_named() {
     let project = project(&server, ONE);
     let again = || Runner::new().beside(&project).args(["c.yaml", "--env", "dev"]);
     let Some(holder) = standing_still(again()) else { return };
-    let pid = holder.id();
+    let pid = holder.pid();
     let expected = format!(
         "
         ! GET    Get                               not saved [duration]
@@ -110,7 +111,7 @@ fn a_holder_that_stands_still_is_waited_for_and_then_named() {
     }
     // Nothing was spent while it was not known whether it could be kept.
     assert_eq!(server.lines(), ["GET /token"]);
-    holder.go_on();
+    holder.signal(Signal::CONT);
     let ran = holder.end();
     assert_eq!((ran.exit, ran.read(LOCAL)), (0, format!("stored:\n  access_token: {TOKEN}\n")), "{}", ran.all_output());
 }

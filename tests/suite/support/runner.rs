@@ -246,25 +246,20 @@ impl Running {
         self.stdout.so_far()
     }
 
-    /// The process id.
-    pub(crate) fn id(&self) -> u32 {
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
     /// What a terminal's Ctrl-C sends.
     pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// What `kill -SIGNAL` sends.
+    pub(crate) fn signal(&self, signal: Signal) {
         // A program that has ended by itself is no mistake here.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
-    }
-
-    /// What `kill` sends, and the end of a container.
-    pub(crate) fn terminate(&self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
-    }
-
-    /// Lets a program go on that was stopped.
-    pub(crate) fn go_on(&self) {
-        kill_process(Pid::from_child(&self.child), Signal::CONT).expect("a program that stands still");
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Ends the program as a crash or the power switch would.

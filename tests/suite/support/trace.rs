@@ -258,7 +258,7 @@ mod imp {
     pub(super) fn trace(runner: Runner, decide: impl FnMut(&Call) -> Verdict) -> Option<Traced> {
         let project = fs::canonicalize(runner.path("")).expect("the project folder");
         let running = runner.spawn_stopped();
-        let leader = Pid::from_raw(i32::try_from(running.id()).expect("a process id"));
+        let leader = Pid::from_raw(i32::try_from(running.pid()).expect("a process id"));
         // It stops itself, so that nothing of the program has happened yet.
         waitpid(leader, Some(WaitPidFlag::WUNTRACED)).expect("the program stops");
         let options = Options::PTRACE_O_EXITKILL
