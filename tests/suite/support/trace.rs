@@ -378,6 +378,7 @@ mod imp {
                         let _ = kill(self.leader, Signal::SIGKILL);
                     }
                     Verdict::Stop => {
+                        self.let_go_of_others(thread);
                         kill(self.leader, Signal::SIGSTOP).expect("a signal can be sent");
                         ptrace::detach(thread, None).expect("a stopped thread can be let go");
                         return true;
@@ -389,6 +390,19 @@ mod imp {
             }
             self.threads.insert(thread, inside);
             false
+        }
+
+        /// Ends the tracing of all threads but one: a thread that is still traced could not end without its tracer.
+        fn let_go_of_others(&self, thread: Pid) {
+            for entry in fs::read_dir(format!("/proc/{}/task", self.leader)).expect("the threads") {
+                let name = entry.expect("a thread").file_name();
+                let other = Pid::from_raw(name.to_string_lossy().parse().expect("a number"));
+                // One that stands already, or has ended meanwhile, can't be told to stand; the wait tells.
+                if other != thread && (ptrace::interrupt(other).is_ok() || self.threads.contains_key(&other)) {
+                    let _ = waitpid(other, Some(WaitPidFlag::__WALL));
+                    let _ = ptrace::detach(other, None);
+                }
+            }
         }
 
         /// After a call.
