@@ -222,7 +222,7 @@ fn a_handshake_that_fails_says_why() {
     let ran = project(&format!("https://{}", silent.address())).args(["--connect-timeout", "100ms"]).run_unchecked();
     assert_eq!(
         (ran.exit, told(&ran).lines().next()),
-        (3, Some("no connection within [duration] (the limit is `--connect-timeout`)"))
+        (3, Some("no end of the TLS handshake within [duration] (the limit is `--connect-timeout`)"))
     );
 }
 
