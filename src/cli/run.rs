@@ -1,6 +1,6 @@
 //! `runner run`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -8,15 +8,14 @@ use url::Url;
 
 use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Style};
-use crate::environment::{Environment, Files, Values};
+use crate::environment::{Environment, Files, Tls, TlsFile, Values};
 use crate::event::{Event, Reporter};
-use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
+use crate::http::{Client, Limits, Proxy, Settings};
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
 use crate::sandbox::{self, Sandbox};
-use crate::secret::Secret;
 use crate::store::Store;
 use crate::trust::HostRule;
 use crate::world::{Interrupts, World};
@@ -41,7 +40,8 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         ));
         return diagnostics.stop(&[finding]);
     }
-    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
+    let tls = given_tls(&args.connection, &world.folder);
+    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, tls: Some(&tls), open: false };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
@@ -58,9 +58,9 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match client(&plan.environment, args, &world.folder) {
+    let client = match client(&plan.environment, args) {
         Ok(client) => client,
-        Err(finding) => return diagnostics.stop(&[finding]),
+        Err(findings) => return diagnostics.stop(&findings),
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -157,9 +157,9 @@ impl crate::environment::Sandbox for Members<'_> {
 }
 
 /// The client of the run: the command line before the environment.
-fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Client, Diagnostic> {
+fn client(environment: &Environment, args: &RunArgs) -> Result<Client, Vec<Diagnostic>> {
     let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, folder)?, ..Settings::default() };
+    let mut settings = Settings { tls: plan::tls(environment)?, ..Settings::default() };
     if let Some(limit) = args.connect_timeout {
         settings.connect_timeout = limit;
     }
@@ -178,27 +178,13 @@ fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Cl
             Some(place) => place.error("`proxy` must be an `http://` or `https://` URL"),
             None => Diagnostic::error("`--proxy` must be an `http://` or `https://` URL"),
         };
-        settings.proxy = Some(proxy.ok_or_else(finding)?);
+        settings.proxy = Some(proxy.ok_or_else(|| vec![finding()])?);
     }
-    Client::new(settings).map_err(|error| error.finding())
+    Client::new(settings).map_err(|error| vec![error.finding()])
 }
 
-fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
-    let configured = environment.tls.clone().unwrap_or_default();
-    let pick = |flag: &Option<std::path::PathBuf>, configured: Option<std::path::PathBuf>| match flag {
-        Some(path) => Some(folder.join(path)),
-        None => configured,
-    };
-    let read = |path: &Path| {
-        crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
-    };
-    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
-    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
-    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
-    Ok(Tls {
-        ca: ca.map(String::into_bytes),
-        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure,
-    })
+/// What the command line says about TLS.
+fn given_tls(connection: &ConnectionArgs, folder: &Path) -> Tls {
+    let file = |flag: &Option<PathBuf>| flag.as_ref().map(|path| TlsFile { path: folder.join(path), place: None });
+    Tls { ca: file(&connection.cacert), cert: file(&connection.cert), key: file(&connection.key), insecure: connection.insecure }
 }

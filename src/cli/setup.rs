@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::environment::Tls;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::world::World;
@@ -12,13 +13,15 @@ use super::{Diagnostics, Exit, given};
 
 /// What the commands change about the checks.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Wishes {
+pub(super) struct Wishes<'w> {
     /// `--no-save`.
     pub(super) no_save: bool,
     /// `--fresh-token`.
     pub(super) fresh_token: bool,
     /// Whether someone may be asked for a secret.
     pub(super) may_ask: bool,
+    /// What is said about TLS.
+    pub(super) tls: Option<&'w Tls>,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
 }
@@ -27,7 +30,7 @@ pub(super) struct Wishes {
 pub(super) fn plan(
     args: &PlanArgs,
     world: &World,
-    wishes: Wishes,
+    wishes: Wishes<'_>,
     masker: &Masker,
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
@@ -39,6 +42,7 @@ pub(super) fn plan(
         environment: args.env.as_deref(),
         root: args.root.as_deref(),
         given: &given,
+        tls: wishes.tls,
         folder: &world.folder,
         masker,
     };
@@ -56,7 +60,7 @@ pub(super) fn plan(
     Ok(plan)
 }
 
-fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes) -> Result<(), Vec<Diagnostic>> {
+fn check(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, wishes: Wishes<'_>) -> Result<(), Vec<Diagnostic>> {
     let open = wishes.open && plan.environment.files.is_none();
     plan::validate(plan, process, masker, Rules { no_save: wishes.no_save, open, run: !wishes.open })
 }

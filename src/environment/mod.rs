@@ -15,4 +15,4 @@ mod values;
 pub use find::{available, find};
 pub use load::{Given, Loaded, load, without_file};
 pub use model::*;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values};
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, file_finding, read_file};

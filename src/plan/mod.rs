@@ -7,6 +7,7 @@
 
 mod build;
 mod circles;
+mod files;
 mod names;
 mod scope;
 mod unset;
@@ -22,6 +23,7 @@ use crate::files::root::Root;
 use crate::template::Engine;
 
 pub use build::{Inputs, build};
+pub use files::tls;
 pub use names::{all_templates, sent_templates, wanted_names};
 pub use scope::{Found, Scope};
 pub use validate::{Rules, validate};
