@@ -156,6 +156,9 @@ pub fn tls(environment: &Environment) -> Result<http::Tls, Vec<Diagnostic>> {
 fn tls_finding(name: &str, file: &TlsFile, error: &dyn std::fmt::Display) -> Diagnostic {
     match &file.place {
         Some(place) => place.error(format!("the file of `tls.{name}` {error}")),
-        None => Diagnostic::error(format!("the file `{}` {error}", file.path.display())),
+        None => {
+            let flag = if name == "ca" { "cacert" } else { name };
+            Diagnostic::error(format!("the file `{}` of `--{flag}` {error}", file.path.display()))
+        }
     }
 }
