@@ -289,7 +289,12 @@ impl Opened {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    const WORDS: [&str; 13] =
+        ["a.json", "sub", "up", "down", "git", "loop", "..", ".", "", ".git", "environments", "x.local.y", "missing"];
 
     fn tree(files: &[&str], links: &[(&str, &str)]) -> tempfile::TempDir {
         let top = tempfile::tempdir().unwrap();
@@ -424,6 +429,34 @@ mod tests {
                 }
                 (got, expected) => panic!("{named}: {got:?}, expected {expected:?}"),
             }
+        }
+    }
+
+    proptest! {
+        /// Whatever the components, what is opened lies below the root under names that are allowed.
+        #[test]
+        fn no_path_leads_out(parts in proptest::collection::vec(0_usize..WORDS.len(), 0..12), slash in any::<bool>()) {
+            let top = tree(
+                &["p/a.json", "p/sub/a.json", "p/sub/sub/a.json", "p/.git/a.json", "p/environments/a.json", "p/x.local.y/a.json", "a.json"],
+                &[("p/up", ".."), ("p/down", "sub/sub"), ("p/sub/up", "../.."), ("p/sub/git", "../.git"), ("p/loop", "loop/a.json")],
+            );
+            let path = parts.iter().map(|part| WORDS[*part]).collect::<Vec<_>>().join("/") + if slash { "/" } else { "" };
+            let base = top.path().join("p");
+            let root = Root::find(&base, Some(&base)).unwrap();
+            if let Ok(mut opened) = root.open(&base, &path) {
+                let below = opened.path.strip_prefix(root.path()).unwrap().to_owned();
+                prop_assert!(["a.json", "sub/a.json", "sub/sub/a.json"].iter().any(|free| below == Path::new(free)), "{below:?}");
+                prop_assert_eq!(opened.text().unwrap(), format!("p/{}", below.display()));
+                // The system agrees about what the path means.
+                prop_assert_eq!(fs::canonicalize(base.join(&path)).unwrap(), opened.path);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(path in "(\\PC|[./\0:\u{FEFF}]){0,40}") {
+            let top = tree(&["p/a.json"], &[]);
+            let base = top.path().join("p");
+            let _ = Root::find(&base, Some(&base)).unwrap().open(&base, &path);
         }
     }
 

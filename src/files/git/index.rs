@@ -381,6 +381,14 @@ mod tests {
         }
 
         #[test]
+        fn a_damaged_index_never_loses_a_path_silently(version in 2_u32..5, at in any::<proptest::sample::Index>(), bits in 1_u8..=255) {
+            let mut bytes = build::index(version, 20, &[(FILE, "a"), (FILE, "b"), (FILE, "c")], b"TREE\0\0\0\x03abc");
+            *at.get_mut(&mut bytes) ^= bits;
+            let missed = read(&bytes, 20, "c") == Ok(Scan::default());
+            prop_assert!(!missed);
+        }
+
+        #[test]
         fn a_cut_index_never_loses_a_path_silently(cut in 0_usize..400) {
             let bytes = build::index(4, 20, &[(FILE, "a"), (FILE, "b"), (FILE, "c")], b"");
             let cut = cut.min(bytes.len() - 21);

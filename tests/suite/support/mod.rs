@@ -2,6 +2,7 @@
 
 pub(crate) mod browser;
 pub(crate) mod cases;
+pub(crate) mod git;
 pub(crate) mod leak;
 pub(crate) mod runner;
 pub(crate) mod rust_tokens;
