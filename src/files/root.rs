@@ -432,6 +432,18 @@ mod tests {
         }
     }
 
+    /// Between the look at a name and its opening someone may put a link there.
+    #[test]
+    fn what_became_a_link_meanwhile_is_not_followed() {
+        let top = tree(&["p/sub/a.json", "out/a.json"], &[("p/folder", "../out"), ("p/file", "../out/a.json")]);
+        let root = Root::find(&top.path().join("p"), None).unwrap();
+        let mut walk = Walk::new(&root);
+        assert!(walk.enter("folder".into()).is_err());
+        assert!(walk.open("file".into()).is_err());
+        assert!(walk.enter("sub".into()).is_ok());
+        assert!(walk.open("a.json".into()).is_ok());
+    }
+
     proptest! {
         /// Whatever the components, what is opened lies below the root under names that are allowed.
         #[test]

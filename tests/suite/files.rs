@@ -419,6 +419,9 @@ fn what_an_environment_names_is_found_by_the_check() {
         .file("p/collections/c.yaml", unread)
         .args(RUN)
         .run_passing();
+    let outside =
+        Runner::new().beside(&project).file("p/environments/dev.yaml", file("../../secret.json")).args(RUN).run_unchecked();
+    assert_eq!(outside.exit, 6, "{}", outside.all_output());
     let pem = crate::support::tls::self_signed().pem().to_owned();
     Runner::new()
         .beside(&project)
