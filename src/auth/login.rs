@@ -36,6 +36,15 @@ impl GrantType {
         ("password", Self::Password),
     ];
 
+    /// The name as written under `grant_type`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Extension(text) => text,
+            known => Self::NAMES.iter().find(|(_, grant)| grant == known).map_or("", |(name, _)| name),
+        }
+    }
+
     fn named(text: &str) -> Self {
         Self::NAMES
             .into_iter()

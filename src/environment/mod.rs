@@ -9,10 +9,14 @@
 mod decode;
 mod find;
 mod load;
+mod list;
 mod model;
+mod origin;
 mod values;
 
 pub use find::{available, find};
+pub use list::{Listed, list};
 pub use load::{Given, Loaded, load, without_file};
 pub use model::*;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, file_finding, read_file};
+pub use origin::Reason;
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, file_finding, is_plain_url, read_file};

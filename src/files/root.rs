@@ -255,9 +255,9 @@ impl<'a> Walk<'a> {
 #[cfg(target_os = "linux")]
 fn made_up(file: &File) -> Result<bool, Rule> {
     /// `SYSFS_MAGIC` of linux/magic.h.
-    const SYSFS: i64 = 0x6265_6572;
-    let kind = i64::from(rustix::fs::fstatfs(file)?.f_type);
-    Ok(kind == i64::from(rustix::fs::PROC_SUPER_MAGIC) || kind == SYSFS)
+    const SYSFS: rustix::fs::FsWord = 0x6265_6572;
+    let kind = rustix::fs::fstatfs(file)?.f_type;
+    Ok(kind == rustix::fs::PROC_SUPER_MAGIC || kind == SYSFS)
 }
 
 /// Elsewhere there are no such files.

@@ -98,6 +98,16 @@ impl<'r> Gate<'r> {
         {
             return Ok(Arc::clone(allowed));
         }
+        let allowed = Arc::new(self.allowed()?);
+        *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
+        Ok(allowed)
+    }
+
+    /// Where secrets may go, with the values at hand.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn allowed(&self) -> Result<Allowed, Error> {
         let mut allowed = Allowed::default();
         for rule in &self.rules {
             allowed.allow_rule(rule.clone());
@@ -109,8 +119,6 @@ impl<'r> Gate<'r> {
                 }
             }
         }
-        let allowed = Arc::new(allowed);
-        *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
         Ok(allowed)
     }
 }
