@@ -20,6 +20,9 @@ const IGNORE: (&str, &[u8]) = ("environments/.gitignore", b"*.local.*\n.*.lock\n
 /// Names and bytes of files; `->` at the start of the bytes makes a link.
 type Files<'a> = &'a [(&'a str, &'a [u8])];
 
+/// A name, files, the exit code, and what is said.
+type Case<'a, B> = (&'a str, Vec<(&'a str, B)>, i32, &'a str);
+
 fn all<'f>(parts: &[&[(&'f str, &'f [u8])]]) -> Vec<(&'f str, &'f [u8])> {
     parts.concat()
 }
@@ -62,7 +65,7 @@ fn nothing_is_written_where_git_would_take_it() {
     let split = (".git/sharedindex.1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f1f", index_of(LOCAL));
     let untracked = index_of("environments/dev.yaml");
     let unused = [&link(0)[..], b"UNTR\0\0\0\x02ab", b"FSMN\0\0\0\x02ab"].concat();
-    let cases: Vec<(&str, Vec<(&str, Vec<u8>)>, i32, &str)> = vec![
+    let cases: Vec<Case<'_, Vec<u8>>> = vec![
         ("version 2", vec![(".git/index", v(2, 0))], 6, TRACKED),
         ("version 3, intent to add", vec![(".git/index", v(3, 0x2000))], 6, TRACKED),
         ("version 3, skip-worktree", vec![(".git/index", v(3, 0x4000))], 6, TRACKED),
@@ -159,7 +162,7 @@ fn every_kind_of_work_tree_is_understood() {
         ("super/.git/modules/sub/config", b"[core]\n\tworktree = ../../../..\n"),
     ];
     let unignored: Files<'_> = &[("environments/.gitignore", b"# mine\n")];
-    let cases: Vec<(&str, Vec<(&str, &[u8])>, i32, &str)> = vec![
+    let cases: Vec<Case<'_, &[u8]>> = vec![
         ("a linked work tree", all(&[worktree, &[IGNORE]]), 0, ""),
         ("its own index", all(&[worktree, &[IGNORE, ("main/.git/worktrees/w/index", &tracked)]]), 6, TRACKED),
         ("the main one's index", all(&[worktree, &[IGNORE, ("main/.git/index", &tracked)]]), 0, ""),
@@ -276,7 +279,7 @@ fn a_local_file_that_may_have_come_with_the_repository_is_not_read() {
     let holds = "`environments/dev.local.yaml` holds secrets and is tracked by git";
     let unclear = "can't tell whether git tracks `environments/dev.local.yaml`, so it is not read: git's index is damaged";
     let is_link = "the local file `environments/dev.local.yaml` is a symbolic link, expected the file itself";
-    let cases: Vec<(&str, Vec<(&str, &[u8])>, i32, &str)> = vec![
+    let cases: Vec<Case<'_, &[u8]>> = vec![
         ("tracked", vec![HEAD, IGNORE, local, (".git/index", &tracked)], 6, holds),
         ("unclear", vec![HEAD, IGNORE, local, (".git/index", b"DIRC")], 6, unclear),
         ("a link", vec![HEAD, IGNORE, elsewhere, linked], 6, is_link),
