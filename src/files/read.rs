@@ -137,7 +137,7 @@ pub(super) fn read_bytes(path: &Path, follow: bool, limit: u64) -> Result<Vec<u8
 /// Opens a regular file, without waiting for what is none.
 pub(super) fn open(path: &Path, more: OFlags) -> Result<(File, Metadata), ReadError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(descriptor) => File::from(descriptor),
         Err(Errno::LOOP) if more.contains(OFlags::NOFOLLOW) => return Err(ReadError::IsLink),
         Err(error) => return Err(io::Error::from(error).into()),

@@ -13,3 +13,4 @@ pub(crate) mod rust_tokens;
 mod scrub;
 pub(crate) mod server;
 pub(crate) mod tls;
+pub(crate) mod trace;
