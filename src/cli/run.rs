@@ -44,8 +44,15 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Ok(only) => only,
         Err(findings) => return diagnostics.stop(&findings),
     };
-    let wishes =
-        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false, allow_host: &args.allow_host };
+    let tls = connection::given_tls(&args.connection, &world.folder);
+    let wishes = Wishes {
+        no_save: args.no_save,
+        fresh_token: args.fresh_token,
+        asking,
+        tls: Some(&tls),
+        open: false,
+        allow_host: &args.allow_host,
+    };
     let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
@@ -68,7 +75,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     };
     let client = match connection::client(&plan.environment, args, &world, only) {
         Ok(client) => client,
-        Err(finding) => return diagnostics.stop(&[finding]),
+        Err(findings) => return diagnostics.stop(&findings),
     };
     diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
     let runtime = match runtime() {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::git::index_of;
 use crate::support::leak::assert_no_secret;
 use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
@@ -191,15 +192,6 @@ fn a_mode_that_lets_others_read_is_told_and_mended() {
     fs::set_permissions(again.path(LOCAL), Permissions::from_mode(0o400)).unwrap();
     let strict = again.again().args(["c.yaml", "--env", "dev"]).run_passing();
     assert_eq!(mode(&strict, LOCAL), 0o400);
-}
-
-/// The bytes of an index of git, version 2, that holds `path` and nothing else (gitformat-index).
-fn index_of(path: &str) -> Vec<u8> {
-    let mut entry = [&[0; 24][..], &0o100_644_u32.to_be_bytes(), &[0; 12], &[0xAB; 20]].concat();
-    entry.extend(u16::try_from(path.len()).unwrap().to_be_bytes());
-    entry.extend(path.as_bytes());
-    entry.extend(vec![0; 8 - entry.len() % 8]);
-    [&b"DIRC\0\0\0\x02\0\0\0\x01"[..], &entry, &[0xCD; 20]].concat()
 }
 
 fn write(runner: &Runner, path: &str, bytes: &[u8]) {
