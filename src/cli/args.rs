@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::sandbox::Fault;
 use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
@@ -177,6 +178,15 @@ pub(super) struct SandboxArgs {
     /// The port on 127.0.0.1 (0: any free one)
     #[arg(long, default_value_t = 0)]
     pub(super) port: u16,
+    /// What requests to the token endpoint meet, in turn: `slow`, `slow=500ms`, `drop`, `500`, `429` (any status), `expire=60`, `ok`
+    #[arg(long, value_name = "FAULT", value_delimiter = ',')]
+    pub(super) fault: Vec<Fault>,
+    /// A public key (PEM or JWK) whose signed assertions are taken; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(super) public_key: Vec<PathBuf>,
+    /// How long a spent refresh token is still good [default: not at all, as at Box]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) grace: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -7,6 +7,7 @@ use hyper::header::HeaderMap;
 use serde_json::Value;
 use url::form_urlencoded;
 
+use super::Options;
 use super::call::Call;
 use super::codes::Bound;
 use super::service::Core;
@@ -49,7 +50,7 @@ impl Desk {
 
     pub(super) fn open(state: Option<PathBuf>) -> Self {
         let now = Timestamp(1_800_000_000);
-        Self { core: Core::open(state, now).unwrap(), now }
+        Self { core: Core::open(state, Options::default(), now).unwrap(), now }
     }
 
     pub(super) fn advance(&mut self, seconds: i64) {
@@ -100,6 +101,22 @@ impl Desk {
 
     pub(super) fn api(&mut self, method: &str, path: &str, token: &str, body: &str) -> Reply {
         self.send(method, path, &[("authorization", &format!("Bearer {token}"))], body)
+    }
+
+    /// A token that an app gets without a person.
+    pub(super) fn as_app(&mut self, kind: &str, id: &str) -> Reply {
+        let fields = [("grant_type", "client_credentials"), ("box_subject_type", kind), ("box_subject_id", id)];
+        self.as_client("/oauth2/token", &fields)
+    }
+
+    /// A token made of another one, with other parameters beside it.
+    pub(super) fn down_scope(&mut self, token: &str, fields: &[(&str, &str)]) -> Reply {
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        self.form("/oauth2/token", &[&exchange, fields].concat())
     }
 
     pub(super) fn get(&mut self, path: &str, token: &str) -> Reply {

@@ -83,9 +83,11 @@ fn alone_it_says_what_to_fill_in_and_ends_when_interrupted() {
         ran.stdout.replace(&secret, "[secret]").replace(&id, "[id]"),
         "The sandbox runs at http://127.0.0.1:[port] until you press Ctrl-C.\n\n\
          api_url        http://127.0.0.1:[port]/2.0\n\
+         issuer         http://127.0.0.1:[port]\n\
          token_url      http://127.0.0.1:[port]/oauth2/token\n\
          client_id      [id]\n\
-         client_secret  [secret]\n\n\
+         client_secret  [secret]\n\
+         enterprise_id  900000001\n\n\
          A code to copy (it lives 30 seconds):\n\
          http://127.0.0.1:[port]/api/oauth2/authorize?response_type=code&client_id=[id]\n"
     );
