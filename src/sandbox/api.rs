@@ -58,7 +58,7 @@ pub(super) fn answer(core: &mut Core, call: &Call, resource: &[&str], now: Times
 
 /// Whom a call acts for: the token's user, or the one of `as-user`, which only an admin with an unrestricted token may name.
 fn acting(token: &Token, call: &Call) -> Option<&'static User> {
-    let own = token.terms.user.as_deref().map_or(Some(users::OWNER), users::find)?;
+    let own = token.terms.user.as_deref().map_or(Some(OWNER), users::find)?;
     match call.as_user() {
         None => Some(own),
         Some(id) => users::find(id).filter(|_| own.is_admin && !token.terms.is_restricted()),

@@ -96,3 +96,150 @@ fn verified(text: &str, keys: &Keys) -> Result<Value, &'static str> {
     let is_good = named.iter().any(|key| key.verify(algorithm, signed.as_bytes(), &signature) == Some(true));
     if is_good { Ok(claims) } else { Err("The signature of the assertion does not match the public key.") }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{Desk, Reply, Signer};
+    use super::*;
+
+    const MALFORMED: &str = "The assertion is not a signed JWT.";
+
+    /// A desk that knows a key as `key`.
+    fn desk() -> (Desk, Signer) {
+        let (mut desk, signer) = (Desk::new(), Signer::new());
+        assert_eq!(desk.send("POST", "/sandbox/keys", &[], &signer.jwk("key")).status, 201);
+        (desk, signer)
+    }
+
+    /// Good claims with a `jti` of its own.
+    fn claims(desk: &Desk, jti: &str) -> Value {
+        json!({
+            "iss": desk.core.client.id, "sub": "900000001", "box_sub_type": "enterprise", "aud": AUDIENCE,
+            "jti": format!("{jti:0>16}"), "exp": desk.now.0 + 45,
+        })
+    }
+
+    fn head() -> Value {
+        json!({"alg": "ES256", "typ": "JWT", "kid": "key"})
+    }
+
+    fn present(desk: &mut Desk, assertion: &str) -> Reply {
+        let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+        desk.as_client("/oauth2/token", &[grant, ("assertion", assertion)])
+    }
+
+    #[track_caller]
+    fn assert_refused(reply: &Reply, description: &str) {
+        assert_eq!(reply.refusal(), (400, "invalid_grant".to_owned(), description.to_owned()));
+    }
+
+    #[test]
+    fn a_good_assertion_gets_box_s_answer_and_acts_for_its_subject() {
+        let (mut desk, signer) = desk();
+        for (n, (kind, id, acts_for)) in
+            [("enterprise", "900000001", "20000000009"), ("user", "20000000002", "20000000002")].into_iter().enumerate()
+        {
+            let mut claims = claims(&desk, &n.to_string());
+            (claims["sub"], claims["box_sub_type"]) = (json!(id), json!(kind));
+            let reply = present(&mut desk, &signer.sign(&head(), &claims));
+            let json = reply.json();
+            let token = json["access_token"].as_str().unwrap().to_owned();
+            assert_eq!(
+                json,
+                json!({"access_token": token, "expires_in": 4123, "restricted_to": [], "issued_token_type": "bearer"})
+            );
+            assert_eq!(desk.get("/2.0/users/me", &token).json()["id"], acts_for);
+        }
+    }
+
+    #[test]
+    fn each_claim_is_checked_and_refused_in_box_s_words() {
+        let (mut desk, signer) = desk();
+        let now = desk.now.0;
+        let cases = [
+            ("iss", json!("other"), "Please check the 'iss' claim. The client id specified is invalid."),
+            ("aud", json!("https://example.com"), "Please check the 'aud' claim. The 'aud' specified is invalid."),
+            ("aud", json!([]), "Please check the 'aud' claim. The 'aud' specified is invalid."),
+            ("exp", json!(now), EXPIRED),
+            ("exp", json!(now + 61), "Please check the 'exp' claim. It must be within 60 seconds."),
+            ("exp", json!("soon"), "Please check the 'exp' claim."),
+            ("nbf", json!(now + 1), "Please check the 'nbf' claim."),
+            ("sub", json!(900_000_001), "Please check the 'sub' claim."),
+            ("sub", json!("1"), "Please check the 'sub' claim. The 'sub' specified is invalid."),
+            ("box_sub_type", json!("user"), "Please check the 'sub' claim. The 'sub' specified is invalid."),
+            ("box_sub_type", json!("external"), "Please check the 'box_sub_type' claim."),
+            ("jti", json!("123456789012345"), "Please check the 'jti' claim. It must be 16 to 128 characters long."),
+            ("jti", json!("x".repeat(129)), "Please check the 'jti' claim. It must be 16 to 128 characters long."),
+        ];
+        for (n, (name, value, description)) in cases.into_iter().enumerate() {
+            let mut claims = claims(&desk, &n.to_string());
+            claims[name] = value;
+            assert_refused(&present(&mut desk, &signer.sign(&head(), &claims)), description);
+        }
+        let good = [("exp", json!(now + 60)), ("aud", json!(["x", AUDIENCE])), ("aud", json!("http://127.0.0.1/oauth2/token"))];
+        for (n, (name, value)) in good.into_iter().enumerate() {
+            let mut claims = claims(&desk, &format!("good{n}"));
+            claims[name] = value;
+            assert_eq!(present(&mut desk, &signer.sign(&head(), &claims)).status, 200, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_assertion_works_once_and_a_refused_one_uses_nothing_up() {
+        let (mut desk, signer) = desk();
+        let mut early = claims(&desk, "1");
+        early["sub"] = json!("1");
+        assert_eq!(present(&mut desk, &signer.sign(&head(), &early)).status, 400);
+        let assertion = signer.sign(&head(), &claims(&desk, "1"));
+        assert_eq!(present(&mut desk, &assertion).status, 200);
+        assert_refused(&present(&mut desk, &assertion), USED);
+        let fresh = signer.sign(&head(), &claims(&desk, "1"));
+        assert_refused(&present(&mut desk, &fresh), USED);
+        desk.advance(45);
+        assert_refused(&present(&mut desk, &assertion), EXPIRED);
+        let later = signer.sign(&head(), &claims(&desk, "1"));
+        assert_eq!(present(&mut desk, &later).status, 200, "it is forgotten once it can't be used any more");
+    }
+
+    #[test]
+    fn only_the_named_key_and_a_known_algorithm_count() {
+        let (mut desk, signer) = desk();
+        let (mut next, other) = (0, Signer::new());
+        let mut signed = |by: &Signer, head: Value, desk: &Desk| {
+            next += 1;
+            by.sign(&head, &claims(desk, &next.to_string()))
+        };
+        let mismatch = "The signature of the assertion does not match the public key.";
+        let alg = "Please check the 'alg' header. The 'alg' specified is invalid.";
+        let cases = [
+            (signed(&other, head(), &desk), mismatch),
+            (signed(&signer, json!({"alg": "RS256", "kid": "key"}), &desk), mismatch),
+            (signed(&signer, json!({"alg": "none", "kid": "key"}), &desk), alg),
+            (signed(&signer, json!({"alg": "HS256", "kid": "key"}), &desk), alg),
+            (
+                signed(&signer, json!({"alg": "ES256", "kid": "x"}), &desk),
+                "Please check the 'kid' header. The 'kid' specified is invalid.",
+            ),
+            ("a.b".to_owned(), MALFORMED),
+            ("e30.e30.!".to_owned(), MALFORMED),
+            ("W10.W10.".to_owned(), MALFORMED),
+        ];
+        for (assertion, description) in cases {
+            assert_refused(&present(&mut desk, &assertion), description);
+        }
+        let unnamed = signed(&signer, json!({"alg": "ES256"}), &desk);
+        assert_eq!(present(&mut desk, &unnamed).status, 200, "without a `kid` any key will do");
+    }
+
+    #[test]
+    fn the_client_still_shows_its_secret() {
+        let (mut desk, signer) = desk();
+        let assertion = signer.sign(&head(), &claims(&desk, "1"));
+        let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:jwt-bearer");
+        let reply = desk.form("/oauth2/token", &[grant, ("assertion", &assertion)]);
+        assert_eq!(reply.refusal().1, "invalid_client");
+        assert_eq!(desk.as_client("/oauth2/token", &[grant]).refusal().2, "Missing assertion parameter");
+    }
+}

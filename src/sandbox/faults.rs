@@ -172,3 +172,106 @@ impl Faults {
         fault
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Desk;
+    use super::*;
+
+    /// Orders a fault as a test does.
+    #[track_caller]
+    fn order(desk: &mut Desk, text: &str) {
+        let reply = desk.send("POST", "/sandbox/faults", &[], text);
+        assert_eq!((reply.status, reply.body.as_str()), (204, ""));
+    }
+
+    #[test]
+    fn faults_of_the_command_line() {
+        let status = |status: u16| Fault { status: StatusCode::from_u16(status).ok(), ..Fault::default() };
+        let cases = [
+            ("ok", Fault::default()),
+            ("drop", Fault { drop: true, ..Fault::default() }),
+            ("slow", Fault { slow: Some(SLOW), ..Fault::default() }),
+            ("slow=500ms", Fault { slow: Some(Duration::from_millis(500)), ..Fault::default() }),
+            ("500", status(500)),
+            ("429", Fault { retry_after: Some(1), ..status(429) }),
+            ("expire", Fault { expire: Some(5), ..Fault::default() }),
+            ("expire=60", Fault { expire: Some(60), ..Fault::default() }),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+        for text in ["", "fast", "200", "600", "99999", "drop=1", "slow=soon", "expire=-1", "expire=1h"] {
+            assert_eq!(text.parse::<Fault>(), Err(UnknownFault), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_status_comes_instead_and_nothing_is_spent() {
+        let mut desk = Desk::new();
+        let (_, token) = desk.log_in();
+        order(&mut desk, r#"{"status": 429, "retry_after": 7}"#);
+        let reply = desk.refresh(&token);
+        assert_eq!((reply.status, reply.header("retry-after")), (429, "7"));
+        order(&mut desk, r#"{"status": 500, "times": 2}"#);
+        assert_eq!((desk.refresh(&token).status, desk.refresh(&token).status), (500, 500));
+        assert_eq!(desk.refresh(&token).status, 200);
+    }
+
+    #[test]
+    fn a_drop_comes_after_the_deed() {
+        let mut desk = Desk::new();
+        let (_, token) = desk.log_in();
+        order(&mut desk, r#"{"drop": true, "slow": "3s"}"#);
+        let reply = desk.refresh(&token);
+        assert_eq!((reply.status, reply.is_dropped, reply.delay), (200, true, Duration::from_secs(3)));
+        assert_eq!(desk.refresh(&token).refusal().2, "Refresh token has expired");
+    }
+
+    #[test]
+    fn tokens_live_as_long_as_ordered() {
+        let mut desk = Desk::new();
+        order(&mut desk, r#"{"expire": 60, "times": "all"}"#);
+        let app = desk.as_app("enterprise", "900000001").json();
+        let (login, _) = desk.log_in();
+        assert_eq!(app["expires_in"], 60);
+        desk.advance(59);
+        assert_eq!(desk.get("/2.0/users/me", &login).status, 200);
+        desk.advance(1);
+        for token in [login.as_str(), app["access_token"].as_str().unwrap()] {
+            assert_eq!(desk.get("/2.0/users/me", token).status, 401);
+        }
+        assert_eq!(desk.send("DELETE", "/sandbox/faults", &[], "").status, 204);
+        assert_eq!(desk.as_app("enterprise", "900000001").json()["expires_in"], 4123);
+    }
+
+    #[test]
+    fn faults_for_all_come_in_turn_after_those_that_are_ordered() {
+        let mut faults = Faults::always(["500", "ok"].map(|text| text.parse().unwrap()).to_vec());
+        faults.order(br#"{"status": 503}"#).unwrap();
+        let seen: Vec<_> = (0..5).map(|_| faults.take().status.map(|status| status.as_u16())).collect();
+        assert_eq!(seen, [Some(503), Some(500), None, Some(500), None]);
+        assert_eq!(Faults::default().take(), Fault::default());
+    }
+
+    #[test]
+    fn orders_that_are_none() {
+        let mut desk = Desk::new();
+        for (text, message) in [
+            (r#"{"status": 200}"#, "`status` must be from 400 to 599"),
+            (r#"{"slow": "soon"}"#, "`slow` must be a duration such as \"500ms\""),
+            (r#"{"times": 1001}"#, "`times` must be \"all\" or a number; at most 1000 faults can be in store"),
+            (r#"{"times": "some"}"#, "`times` must be \"all\" or a number; at most 1000 faults can be in store"),
+            (
+                r#"{"fast": true}"#,
+                "unknown field `fast`, expected one of `slow`, `drop`, `status`, `retry_after`, `expire`, `times` at line 1 column 7",
+            ),
+        ] {
+            let reply = desk.send("POST", "/sandbox/faults", &[], text);
+            assert_eq!((reply.status, reply.json()["message"].as_str()), (400, Some(message)), "{text}");
+        }
+        let reply = desk.send("POST", "/sandbox/faults", &[("origin", "http://example.com")], r#"{"drop": true}"#);
+        assert_eq!(reply.status, 403);
+        assert!(!desk.as_app("enterprise", "900000001").is_dropped);
+    }
+}

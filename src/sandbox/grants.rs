@@ -246,3 +246,210 @@ fn for_app(core: &mut Core, user: &User, wish: &Wish<'_>) -> Answer {
 fn answer(body: &Value) -> Answer {
     Answer::json(StatusCode::OK, body).no_store().with(header::PRAGMA, HeaderValue::from_static("no-cache"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Desk, Reply, pair};
+    use super::*;
+
+    #[track_caller]
+    fn assert_refused(reply: &Reply, status: u16, error: &str, description: &str) {
+        assert_eq!(reply.refusal(), (status, error.to_owned(), description.to_owned()));
+    }
+
+    #[track_caller]
+    fn access(reply: &Reply) -> String {
+        reply.json()["access_token"].as_str().unwrap_or_else(|| panic!("{}", reply.body)).to_owned()
+    }
+
+    #[test]
+    fn an_app_gets_a_token_of_its_own_in_box_s_shape() {
+        let mut desk = Desk::new();
+        for (kind, id, acts_for) in [("enterprise", "900000001", "20000000009"), ("user", "20000000002", "20000000002")] {
+            let reply = desk.as_app(kind, id);
+            let token = access(&reply);
+            let expected = json!({"access_token": token, "expires_in": 4123, "restricted_to": [], "issued_token_type": "bearer"});
+            assert_eq!((reply.status, reply.json(), reply.header("cache-control")), (200, expected, "no-store"));
+            assert_eq!(desk.get("/2.0/users/me", &token).json()["id"], acts_for);
+        }
+        let token = access(&desk.as_app("enterprise", "900000001"));
+        desk.advance(4_122);
+        assert_eq!(desk.get("/2.0/users/me", &token).status, 200);
+        desk.advance(1);
+        assert_eq!(desk.get("/2.0/users/me", &token).status, 401);
+    }
+
+    #[test]
+    fn an_app_that_gets_none() {
+        let mut desk = Desk::new();
+        assert_refused(&desk.as_app("enterprise", "1"), 400, "invalid_grant", BAD_CREDENTIALS);
+        assert_refused(&desk.as_app("user", "900000001"), 400, "invalid_grant", BAD_CREDENTIALS);
+        let text = "The \"box_subject_type\" value is unauthorized for this client_id";
+        assert_refused(&desk.as_app("app", "1"), 400, "unauthorized_client", text);
+        assert_refused(&desk.as_app("", "1"), 400, "invalid_request", "Missing box_subject_type parameter");
+        assert_refused(&desk.as_app("user", ""), 400, "invalid_request", "Missing box_subject_id parameter");
+        let wrong = [("grant_type", "client_credentials"), ("client_id", "x"), ("client_secret", "y")];
+        assert_refused(&desk.form("/oauth2/token", &wrong), 400, "invalid_grant", BAD_CREDENTIALS);
+        let headers = [("content-type", "application/x-www-form-urlencoded"), ("authorization", "Basic eDp5")];
+        let reply = desk.send("POST", "/oauth2/token", &headers, "grant_type=client_credentials");
+        assert_refused(&reply, 400, "invalid_client", "The client credentials are invalid");
+    }
+
+    #[test]
+    fn a_down_scoped_token_says_and_keeps_what_it_is_restricted_to() {
+        let mut desk = Desk::new();
+        let (token, _) = desk.log_in();
+        desk.advance(600);
+        let here = "http://127.0.0.1/2.0/folders/160000001";
+        for resource in ["https://api.box.com/2.0/folders/160000001", here] {
+            let reply = desk.down_scope(&token, &[("scope", "item_download item_upload item_download"), ("resource", resource)]);
+            let json = reply.json();
+            let names: Vec<&String> = json.as_object().unwrap().keys().collect();
+            assert_eq!(names, ["access_token", "expires_in", "token_type", "restricted_to", "issued_token_type"]);
+            let object = json!({"type": "folder", "id": "160000001", "sequence_id": "0", "etag": "0", "name": "Contracts"});
+            let entry = |scope: &str| json!({"scope": scope, "object": object});
+            assert_eq!(json["restricted_to"], json!([entry("item_download"), entry("item_upload")]));
+            assert_eq!((&json["token_type"], &json["expires_in"]), (&json!("bearer"), &json!(3_000)));
+        }
+        let reply = desk.down_scope(&token, &[("scope", "base_explorer")]);
+        assert_eq!(reply.json()["restricted_to"], json!([{"scope": "base_explorer"}]));
+    }
+
+    #[test]
+    fn a_down_scoped_token_opens_what_its_scopes_and_its_item_do() {
+        let mut desk = Desk::new();
+        let (token, _) = desk.log_in();
+        let folder = [("resource", "https://api.box.com/2.0/folders/160000001")];
+        let mut make =
+            |scope: &str, more: &[(&str, &str)]| access(&desk.down_scope(&token, &[&[("scope", scope)], more].concat()));
+        let (see, upload) = (make("base_explorer", &[]), make("item_upload", &[]));
+        let (inside, delete) = (make("item_download base_upload", &folder), make("item_delete", &folder));
+        let cases = [
+            (&see, "GET", "/2.0/folders/0/items", 200),
+            (&see, "GET", "/2.0/files/1800000003/content", 403),
+            (&see, "POST", "/2.0/folders", 403),
+            (&see, "DELETE", "/2.0/folders/160000002", 403),
+            (&upload, "POST", "/2.0/folders", 201),
+            (&upload, "GET", "/2.0/folders/0", 403),
+            (&inside, "GET", "/2.0/folders/160000001", 200),
+            (&inside, "GET", "/2.0/files/1800000003/content", 200),
+            (&inside, "GET", "/2.0/files/1800000001/content", 403),
+            (&inside, "GET", "/2.0/folders/0", 403),
+            (&inside, "GET", "/2.0/folders/7", 404),
+            (&inside, "POST", "/2.0/folders", 403),
+            (&delete, "DELETE", "/2.0/folders/160000002", 403),
+        ];
+        for (token, method, path, status) in cases {
+            let body = if method == "POST" { r#"{"name": "New", "parent": {"id": "0"}}"# } else { "" };
+            assert_eq!(desk.api(method, path, token, body).status, status, "{method} {path}");
+        }
+        let reply = desk.get("/2.0/files/1800000003/content", &see);
+        assert_eq!(reply.json()["code"], "insufficient_scope");
+        assert!(reply.header("www-authenticate").contains("error=\"insufficient_scope\""));
+        assert_eq!(desk.get("/2.0/folders/0", &inside).json()["code"], "access_denied_insufficient_permissions");
+    }
+
+    #[test]
+    fn a_down_scoped_token_never_grows_and_dies_with_its_subject() {
+        let mut desk = Desk::new();
+        let (token, refresh) = desk.log_in();
+        let folder = ("resource", "https://api.box.com/2.0/folders/160000001");
+        let weak = access(&desk.down_scope(&token, &[("scope", "item_preview item_download"), folder]));
+        let text = "The subject_token does not have the scope item_upload";
+        assert_refused(&desk.down_scope(&weak, &[("scope", "item_upload")]), 401, "invalid_scope", text);
+        let weaker = access(&desk.down_scope(&weak, &[("scope", "item_preview")]));
+        assert_eq!(desk.get("/2.0/folders/0", &weaker).status, 403, "still bound to the folder");
+        let root = ("resource", "https://api.box.com/2.0/folders/0");
+        let reply = desk.down_scope(&weak, &[("scope", "item_preview"), root]);
+        assert_refused(&reply, 400, "invalid_resource", "The target resource is invalid.");
+        desk.as_client("/oauth2/revoke", &[("token", &refresh)]);
+        assert_eq!(desk.get("/2.0/folders/160000001", &weak).status, 401);
+    }
+
+    #[test]
+    fn exchanges_that_are_refused() {
+        let mut desk = Desk::new();
+        let (token, refresh) = desk.log_in();
+        let resource = "The target resource is invalid.";
+        let both = "Only one of resource and box_shared_link can be given";
+        let cases = [
+            (token.as_str(), vec![], "invalid_request", "Missing scope parameter"),
+            (&token, vec![("scope", "everything")], "invalid_scope", "The scope everything is unknown"),
+            (&refresh, vec![("scope", "item_preview")], "invalid_grant", "The subject_token is invalid"),
+            ("nonsense", vec![("scope", "item_preview")], "invalid_grant", "The subject_token is invalid"),
+            ("", vec![("scope", "item_preview")], "invalid_request", "Missing subject_token parameter"),
+            (&token, vec![("scope", "item_preview"), ("resource", "https://app.box.com/folder/0")], "invalid_resource", resource),
+            (
+                &token,
+                vec![("scope", "item_preview"), ("resource", "https://api.box.com/2.0/files/7")],
+                "invalid_resource",
+                resource,
+            ),
+            (&token, vec![("scope", "item_preview"), ("box_shared_link", "https://x")], "invalid_resource", resource),
+            (&token, vec![("scope", "item_preview"), ("box_shared_link", "x"), ("resource", "y")], "invalid_request", both),
+            (&token, vec![("scope", "item_preview"), ("client_id", "x")], "invalid_client", "The client credentials are invalid"),
+        ];
+        for (token, fields, error, description) in cases {
+            assert_refused(&desk.down_scope(token, &fields), 400, error, description);
+        }
+        desk.advance(3_600);
+        assert_refused(
+            &desk.down_scope(&token, &[("scope", "item_preview")]),
+            400,
+            "invalid_grant",
+            "The subject_token is invalid",
+        );
+    }
+
+    #[test]
+    fn tokens_of_all_kinds_outlive_the_process() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sandbox.local.json");
+        let mut first = Desk::open(Some(path.clone()));
+        let app = access(&first.as_app("user", "20000000002"));
+        let weak = access(&first.down_scope(&app, &[("scope", "base_explorer")]));
+        let mut second = Desk::open(Some(path));
+        assert_eq!(second.get("/2.0/users/me", &app).json()["id"], "20000000002");
+        assert_eq!(second.get("/2.0/users/me", &weak).json()["id"], "20000000002");
+        assert_eq!(second.get("/2.0/files/1800000001/content", &weak).status, 403);
+    }
+
+    #[test]
+    fn within_the_grace_period_the_newest_spent_refresh_token_works_again() {
+        let mut desk = Desk::new();
+        desk.core.grace = 10;
+        let (_, first) = desk.log_in();
+        let (_, second) = pair(&desk.refresh(&first));
+        desk.advance(9);
+        let (_, again) = pair(&desk.refresh(&first));
+        let (_, third) = pair(&desk.refresh(&second));
+        assert_eq!(desk.refresh(&again).status, 200, "the same place in the family, within the new period");
+        assert_refused(&desk.refresh(&first), 400, "invalid_grant", "Refresh token has expired");
+        assert_eq!(desk.refresh(&third).status, 400, "two places back is a reuse, and kills the family");
+
+        let (_, late) = desk.log_in();
+        desk.refresh(&late);
+        desk.advance(10);
+        assert_eq!(desk.refresh(&late).status, 400);
+    }
+
+    #[test]
+    fn as_user_is_for_admins_with_a_full_token() {
+        let mut desk = Desk::new();
+        let (admin, _) = desk.log_in();
+        let service = access(&desk.as_app("enterprise", "900000001"));
+        let managed = access(&desk.as_app("user", "20000000002"));
+        let weak = access(&desk.down_scope(&admin, &[("scope", "root_readwrite")]));
+        for (token, id, status) in [
+            (&admin, "20000000002", 200),
+            (&service, "20000000002", 200),
+            (&managed, "20000000001", 403),
+            (&weak, "20000000002", 403),
+            (&admin, "7", 403),
+        ] {
+            let headers = [("authorization", &*format!("Bearer {token}")), ("as-user", id)];
+            let reply = desk.send("GET", "/2.0/users/me", &headers, "");
+            assert_eq!((reply.status, reply.status == 200), (status, reply.json()["id"] == id), "{id}");
+        }
+    }
+}

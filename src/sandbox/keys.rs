@@ -203,3 +203,135 @@ impl Keys {
         self.0.iter().filter(|key| kid.is_none_or(|kid| kid == key.id)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Desk, Signer};
+    use super::*;
+
+    /// The public half of a key that was thrown away, and what it signed: `head.body`.
+    const RSA: &str = "\
+-----BEGIN PUBLIC KEY-----\n\
+MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA2LJqQrxq+v+44Fw7uB/h\n\
+OkXTkmbvx2CDE9lw9c2+EcOC8PSK1uU7yoGqUEx/ePdEwYDr2Q1ARA4K7ki7RE92\n\
+bVUnBK96Tv3repVBo8XwkgmJ8pfYmOHLwrPRaqENb2F4fMMCFGJPleXwOdupiaQV\n\
+OzaG9N/2JpB8IQg2fCGnv3rnZAChDyUWumYOvKQnAJFlNxNh45oQUXuswSYsT5sC\n\
+X6Qv/BHUapLpbEon0C8wvSGQgOWqpeVPOdTdVVN6B7mzF/oooNP1FpBhXh7ay5Iy\n\
+Kx/H1JI1/94JYuazCo2shNmJZIo5D/pbRU4yijJ1hsSqaCKKbOPCoRpZTt43yvBY\n\
+QwIDAQAB\n\
+-----END PUBLIC KEY-----\n\n";
+    const SIGNED: [(&str, &str); 3] = [
+        (
+            "RS256",
+            "KThWYs1suDgyjC6_KvbOwtSEArSC9C9ePPw1nC1WFVI5SsKy9wBiIOdtT4jJtnvEXCmg6EDjJ9XR98PmUHSr6sH4_VUIKZBpcootSLtKSMRPNJ\
+            5D5msRdqTCVj7-sWRMNtubFjZDIxD1NDFcPuzJ740p6Ub95P2I1JZDDT_GatYgTrcqkfZWGw0RD0FS-1RwcTTGqw-YKdm7y7H0Wy-HyJcpiElv\
+            XCL7ITriNISENDpsOtBaj08tJJvEuZIYakuqRKguJxKMj4eZss9zItKtibe4DvNTF-Bg3CNjL0PJbQfb7lDZbKFEzQIaeiasW28dHDVn9dhzOn\
+            Uk3JC4NQsG_g",
+        ),
+        (
+            "RS384",
+            "L0UwHWi2mSMMwzSyJH8g0kP68Ank31ePht2A7P4BaFNsZvv6KqahZwu0E2sJzzwtBm0vjeEa00zufNEJP3wZN5_h1wamoEYWdgVksyqDfOffCj\
+            VZRl54ydQbgnCo8dHII_p4JQo4yLQKFvCA5wrvw25OlUbzp9TSoD9Ak4Fos0mRKMUey2yWm1FuqkBY-etmk2_S5EuemJdReodd6TEZJoLrGp-H\
+            PnjfsTu12WElh4ZQ1Gz8WjOl3hBv2OAdA-ldmy8NQ-c2WSaz-LDSPXSmZzIwVxBQ3AR3G6Y7MVFzr__j0DsdA7xAkTmWrvIqGoTZkRibSSKrS0\
+            Ir8ISoeNwsyQ",
+        ),
+        (
+            "RS512",
+            "d1SW_EBudb8cRp7b8uYznCXoKZkrPypqzZxEszpjCLqqm9lKuQfQFL2I_vPYQXWBUI0Z-ABrdqko6PGa5q-4PB6VgF3FAb-rqZDCxWw9BHA6_B\
+            FnQWONyROtRKB_75rPf8o8QXCLDjlm7Sf0Tjpo5fTDHizFJRW77QcjyvUBqKBIgHWq_GJNma42FLTDtasEswdAO7tR_kboTwfpCRBknGY-0JH3\
+            3xAyB8hm9ZpRQ09ie7atLzJFaIzwAQ4gRRcghmdSlIODM2Lwn18BcplZR8fm8Dbbg4JyRqGQhtLh8rkYYlcdJV2dJZLiyJ43B3wVT-AK9BwTOW\
+            -1nQUiuYSVIA",
+        ),
+    ];
+    const P256: &str = "-----BEGIN PUBLIC KEY-----\n\
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEj5uqY8VGqYAIyKCYPbkfFmBp5V4f\n\
+2678/UT3zgz9rnDZKQoXN/dXhWOjn+/tem7lBoK+pb7K79Re2LVWM99EPQ==\n\
+-----END PUBLIC KEY-----\n\n";
+    const P384: &str = "-----BEGIN PUBLIC KEY-----\n\
+MHYwEAYHKoZIzj0CAQYFK4EEACIDYgAEYc+PsX54o0B93bxqe/2EWAcFw4SmTsSJ\n\
+NVaPp3JzrR59bTV1efiQE2Sev2lSaX38bJIbZ4tJhh6ctIL4nWQYT0Iuy+ceX3kj\n\
+sN9coZ1jCeoH3cHohr8s1M2wJvdMoBp3\n\
+-----END PUBLIC KEY-----\n\n";
+    const RSA_1024: &str = "-----BEGIN PUBLIC KEY-----\n\
+MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQDkQh+1cciRvdiIhVRpSazxI6i2\n\
+7JbNwRNzqkGRBb3eo7NhyDa2fB19+tCEQ23DSrjHIetxQsKz07M7KMpYcGaOO+iR\n\
+4lVIgceLt+E32+f87q7YKdqqHuuHHgHNPb0lh9ZxliaCv1ur9Dn2wJjUUTC9EDaD\n\
+7WepmyYBN6Efoon/1QIDAQAB\n\
+-----END PUBLIC KEY-----\n\n";
+
+    #[test]
+    fn an_rsa_key_checks_what_it_signed_and_nothing_else() {
+        let key = PublicKey::read(RSA.as_bytes()).unwrap();
+        assert_eq!(key.id().len(), 8);
+        for (algorithm, text) in SIGNED {
+            let mut signature = BASE64.decode(text).unwrap();
+            assert_eq!(key.verify(algorithm, b"head.body", &signature), Some(true), "{algorithm}");
+            assert_eq!(key.verify(algorithm, b"head.Body", &signature), Some(false), "{algorithm}");
+            signature[200] ^= 1;
+            assert_eq!(key.verify(algorithm, b"head.body", &signature), Some(false), "{algorithm}");
+        }
+        let signature = BASE64.decode(SIGNED[0].1).unwrap();
+        assert_eq!(key.verify("RS384", b"head.body", &signature), Some(false));
+        for algorithm in ["ES256", "none", "HS256"] {
+            assert_eq!(key.verify(algorithm, b"head.body", &signature), None, "{algorithm}");
+        }
+    }
+
+    #[test]
+    fn a_jwk_is_the_same_key_as_its_pem() {
+        let pem = PublicKey::read(RSA.as_bytes()).unwrap();
+        let Material::Rsa { n, e } = &pem.material else { panic!("{pem:?}") };
+        let (n, e) = (BASE64.encode(n), BASE64.encode(e));
+        let jwk = PublicKey::read(format!(r#"{{"kty": "RSA", "n": "{n}", "e": "{e}"}}"#).as_bytes()).unwrap();
+        assert_eq!(jwk, pem);
+        let named = PublicKey::read(format!(r#"{{"kty": "RSA", "n": "{n}", "e": "{e}", "kid": "mine"}}"#).as_bytes()).unwrap();
+        assert_eq!((named.id(), &named.material), ("mine", &pem.material));
+    }
+
+    #[test]
+    fn what_is_no_key_for_the_sandbox() {
+        assert!(PublicKey::read(P256.as_bytes()).is_ok());
+        let private = "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n";
+        let cases = [
+            ("", BadKey::Unreadable),
+            ("hello", BadKey::Unreadable),
+            ("{}", BadKey::Unreadable),
+            ("-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n", BadKey::Unreadable),
+            ("-----BEGIN PUBLIC KEY-----\nMIIB\n-----END PUBLIC KEY-----\n", BadKey::Unsupported),
+            (private, BadKey::Private),
+            (r#"{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA", "d": "AA"}"#, BadKey::Private),
+            (r#"{"kty": "EC", "crv": "P-256", "x": "AA", "y": "AA"}"#, BadKey::Unsupported),
+            (r#"{"kty": "OKP", "crv": "Ed25519", "x": "AA"}"#, BadKey::Unsupported),
+            (r#"{"kty": "RSA", "n": "AA"}"#, BadKey::Unreadable),
+            (P384, BadKey::Unsupported),
+            (RSA_1024, BadKey::Unsupported),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(PublicKey::read(text.as_bytes()), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn keys_are_registered_by_a_call_and_kept_within_bounds() {
+        let mut desk = Desk::new();
+        let signer = Signer::new();
+        let reply = desk.send("POST", "/sandbox/keys", &[], &signer.jwk("first"));
+        assert_eq!((reply.status, reply.body.as_str()), (201, r#"{"kid":"first"}"#));
+        let bad = desk.send("POST", "/sandbox/keys", &[], "x");
+        let expected = "expected a public key as PEM (`-----BEGIN PUBLIC KEY-----`) or as a JWK";
+        assert_eq!((bad.status, bad.json()["message"].as_str()), (400, Some(expected)));
+        for n in 0..MOST {
+            desk.send("POST", "/sandbox/keys", &[], &signer.jwk(&n.to_string()));
+        }
+        assert!(desk.core.keys.named(Some("first")).is_empty());
+        desk.send("POST", "/sandbox/keys", &[], &signer.jwk("0"));
+        assert_eq!((desk.core.keys.named(Some("0")).len(), desk.core.keys.named(None).len()), (1, MOST));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_read_without_harm(bytes: Vec<u8>) {
+            let _ = (PublicKey::read(&bytes), of_spki(&bytes));
+        }
+    }
+}

@@ -287,4 +287,37 @@ mod tests {
         let reply = desk.send("GET", "/oauth2/revoke", &[], "");
         assert_eq!((reply.status, reply.header("allow")), (405, "POST"));
     }
+
+    #[test]
+    fn introspection_says_what_would_be_taken_now() {
+        let mut desk = Desk::new();
+        let (access, refresh) = desk.log_in();
+        let now = desk.now.0;
+        let ask = |desk: &mut Desk, token: &str| desk.as_client("/oauth2/introspect", &[("token", token)]).json();
+        let json = ask(&mut desk, &access);
+        assert_eq!(
+            (&json["active"], &json["exp"], &json["iat"], &json["token_type"], &json["sub"], &json["iss"]),
+            (&json!(true), &json!(now + 3_600), &json!(now), &json!("bearer"), &json!("20000000001"), &json!("http://127.0.0.1"))
+        );
+        assert_eq!(json["client_id"], desk.core.client.id);
+        assert!(json["scope"].as_str().unwrap().starts_with("root_readwrite "));
+        assert_eq!(ask(&mut desk, &refresh)["token_type"], "refresh_token");
+        let weak = desk.down_scope(&access, &[("scope", "item_preview base_explorer")]).json();
+        assert_eq!(ask(&mut desk, weak["access_token"].as_str().unwrap())["scope"], "item_preview base_explorer");
+
+        let none = json!({"active": false});
+        let (_, second) = pair(&desk.refresh(&refresh));
+        assert_eq!((ask(&mut desk, &refresh), ask(&mut desk, "nonsense")), (none.clone(), none.clone()));
+        assert_eq!(ask(&mut desk, &second)["active"], true);
+        desk.advance(3_600);
+        assert_eq!((ask(&mut desk, &access), &ask(&mut desk, &second)["active"]), (none.clone(), &json!(true)));
+        desk.as_client("/oauth2/revoke", &[("token", &second)]);
+        assert_eq!(ask(&mut desk, &second), none);
+        assert_refused(
+            &desk.form("/oauth2/introspect", &[("token", "x")]),
+            "invalid_client",
+            "The client credentials are invalid",
+        );
+        assert_refused(&desk.as_client("/oauth2/introspect", &[]), "invalid_request", "Missing token parameter");
+    }
 }

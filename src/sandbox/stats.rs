@@ -42,3 +42,36 @@ impl Stats {
         *(if was_granted { &mut count.granted } else { &mut count.refused }) += 1;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::Desk;
+
+    #[test]
+    fn everything_is_counted() {
+        let mut desk = Desk::new();
+        let (access, refresh) = desk.log_in();
+        desk.refresh(&refresh);
+        desk.refresh(&refresh);
+        desk.refresh("nonsense");
+        desk.get("/2.0/users/me", &access);
+        desk.as_client("/oauth2/introspect", &[("token", "x")]);
+        desk.as_client("/oauth2/revoke", &[("token", "x")]);
+        desk.send("POST", "/sandbox/faults", &[], r#"{"status": 500}"#);
+        desk.form("/oauth2/token", &[("grant_type", "password")]);
+        assert_eq!(
+            desk.send("GET", "/sandbox/stats", &[], "").json(),
+            json!({
+                "grants": {
+                    "authorization_code": {"requests": 1, "granted": 1, "refused": 0},
+                    "other": {"requests": 1, "granted": 0, "refused": 1},
+                    "refresh_token": {"requests": 3, "granted": 1, "refused": 2},
+                },
+                "refresh_tokens_reused": 1, "faults": 1, "revocations": 1, "introspections": 1,
+                "api_calls": {"requests": 1, "unauthorized": 1},
+            })
+        );
+    }
+}
