@@ -10,7 +10,7 @@ use crate::sandbox::{self, ENTERPRISE, Options, PublicKey, Sandbox};
 use crate::world::{ColourChoice, World, interrupted};
 
 use super::args::SandboxArgs;
-use super::{Diagnostics, Exit};
+use super::{Diagnostics, Exit, runtime};
 
 /// Runs the sandbox.
 pub(super) fn run(mut world: World, args: &SandboxArgs) -> Exit {
@@ -23,9 +23,9 @@ pub(super) fn run(mut world: World, args: &SandboxArgs) -> Exit {
     let ids: Vec<String> = keys.iter().map(|key| key.id().to_owned()).collect();
     let options = Options { grace: args.grace.unwrap_or_default(), keys, faults: args.fault.clone() };
     let settings = sandbox::Settings { state: state(&world), clock: world.clock.clone(), port: args.port, options };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
+        Err(finding) => return diagnostics.stop(&[finding]),
     };
     runtime.block_on(async {
         let server = match sandbox::start(settings).await {
