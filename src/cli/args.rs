@@ -184,13 +184,13 @@ pub(super) struct SandboxArgs {
     /// The port on 127.0.0.1 (0: any free one)
     #[arg(long, default_value_t = 0)]
     pub(super) port: u16,
-    /// What requests to the token endpoint meet, in turn: `slow`, `slow=500ms`, `drop`, `500`, `429` (any status), `expire=60`, `ok`
+    /// Faults of the token endpoint, in turn: slow=500ms, drop, 500, 429, expire=60, ok
     #[arg(long, value_name = "FAULT", value_delimiter = ',')]
     pub(super) fault: Vec<Fault>,
-    /// A public key (PEM or JWK) whose signed assertions are taken; may be repeated
+    /// A public key (PEM or JWK) that assertions may be signed with
     #[arg(long, value_name = "FILE")]
     pub(super) public_key: Vec<PathBuf>,
-    /// How long a spent refresh token is still good [default: not at all, as at Box]
+    /// How long a spent refresh token is still good
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) grace: Option<Duration>,
 }
