@@ -9,6 +9,7 @@ use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, Valu
 
 use crate::diagnostic::{Diagnostic, nearest};
 use crate::http::{Fixed, NoProxy};
+use crate::sandbox::Fault;
 use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
@@ -183,6 +184,15 @@ pub(super) struct SandboxArgs {
     /// The port on 127.0.0.1 (0: any free one)
     #[arg(long, default_value_t = 0)]
     pub(super) port: u16,
+    /// Faults of the token endpoint, in turn: slow=500ms, drop, 500, 429, expire=60, ok
+    #[arg(long, value_name = "FAULT", value_delimiter = ',')]
+    pub(super) fault: Vec<Fault>,
+    /// A public key (PEM or JWK) that assertions may be signed with
+    #[arg(long, value_name = "FILE")]
+    pub(super) public_key: Vec<PathBuf>,
+    /// How long a spent refresh token is still good
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) grace: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -165,7 +165,7 @@ async fn start_sandbox(environment: &Environment, clock: &Arc<dyn Clock>) -> Res
         let stem = files.shared.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         files.local.with_file_name(format!(".{stem}.sandbox.local.json"))
     });
-    let settings = sandbox::Settings { state, clock: Arc::clone(clock), port: 0 };
+    let settings = sandbox::Settings { state, clock: Arc::clone(clock), port: 0, options: sandbox::Options::default() };
     sandbox::start(settings)
         .await
         .map(Some)
