@@ -12,7 +12,7 @@ use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
 use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
 use crate::mask::Masker;
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, TlsByFlags};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
 use crate::sandbox::{self, Sandbox};
@@ -51,7 +51,8 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let beyond = plan::beyond(&plan, &only);
+    let by_flags = TlsByFlags { ca: args.connection.cacert.is_some(), insecure: args.connection.insecure };
+    let beyond = plan::beyond(&plan, &only, by_flags);
     if !beyond.is_empty() {
         return diagnostics.stop(&beyond);
     }
@@ -235,7 +236,7 @@ fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) ->
         crate::files::read::read_text(path)
             .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
     };
-    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
+    let ca = pick(&connection.cacert, configured.ca.map(|(path, _)| path)).map(|path| read(&path)).transpose()?;
     let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
     let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
     Ok(Tls {

@@ -225,6 +225,7 @@ fn tls(decoder: &mut Decoder, node: &Node, folder: &Path) -> Option<Tls> {
         decoder.text(node, &format!("`{key}`")).map(|text| folder.join(text))
     };
     let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
+    let ca = ca.zip(fields.get("ca").map(|node| decoder.place(node.span)));
     let insecure =
         fields.get("insecure").filter(|node| decoder.bool(node, "`insecure`") == Some(true)).map(|node| decoder.place(node.span));
     if cert.is_some() != key.is_some() {

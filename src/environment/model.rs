@@ -174,8 +174,8 @@ impl Content {
 /// `tls:` of an environment; paths are absolute.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
-    /// Further roots to trust, PEM.
-    pub ca: Option<PathBuf>,
+    /// Further roots to trust, PEM, and where it says so.
+    pub ca: Option<(PathBuf, Place)>,
     /// The client's certificate, PEM.
     pub cert: Option<PathBuf>,
     /// The client's key, PEM.

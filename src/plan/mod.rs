@@ -23,9 +23,9 @@ use crate::files::root::Root;
 use crate::template::Engine;
 
 pub use build::{Inputs, build};
-pub use destinations::{allowed, beyond};
+pub use destinations::{TlsByFlags, allowed, beyond};
 pub use names::{all_templates, sent_templates, wanted_names};
-pub use scope::{Found, Scope, Taint};
+pub use scope::{Decision, Found, Scope, Taint};
 pub use unset::ways_to_give;
 pub use validate::{Rules, validate};
 

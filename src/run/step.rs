@@ -73,7 +73,7 @@ impl Run<'_, '_> {
     fn note(&mut self, influence: &Taint, request: &Request, scope: &Scope<'_>) {
         request.products().for_each(|product| scope.add_doubt(&product.name, influence));
         if let Some(outcome) = &mut self.outcome {
-            outcome.add(influence);
+            outcome.add(influence, Some(&request.full_name()));
         }
     }
 

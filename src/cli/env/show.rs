@@ -160,7 +160,11 @@ fn rest(environment: &Environment, folder: &Path) -> [Section; 4] {
     let proxy = environment.proxy.iter().map(|(proxy, place)| plain(proxy, String::new(), origin::place(Some(place))));
     let mut tls = Vec::new();
     if let Some(configured) = &environment.tls {
-        for (name, path) in [("ca", &configured.ca), ("cert", &configured.cert), ("key", &configured.key)] {
+        for (name, path) in [
+            ("ca", configured.ca.as_ref().map(|(path, _)| path)),
+            ("cert", configured.cert.as_ref()),
+            ("key", configured.key.as_ref()),
+        ] {
             let shown = path.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string());
             tls.extend(shown.map(|path| plain(name, path, String::new())));
         }
