@@ -656,7 +656,8 @@ fn a_header_leads_no_secret_to_another_host() {
         let project = Project::new();
         let ran = project.runner(&format!("requests: [{{url: OWN/x, auth: mine, headers: {{{headers}}}}}]")).run_unchecked();
         assert_eq!((ran.exit, project.own.connections()), (6, 0), "{what}\n{}", ran.all_output());
-        assert!(ran.stdout.contains("would lead the request to another host"), "{what}\n{}", ran.stdout);
+        let finding = "would lead the request to another host than that of the url\n   --> c.yaml:1:";
+        assert!(ran.stdout.contains(finding) && ran.stdout.contains(" ^^^^\n"), "{what}\n{}", ran.stdout);
     }
 }
 
