@@ -4,6 +4,7 @@
 
 mod args;
 mod check;
+mod connection;
 mod env;
 mod exit;
 mod explain;
@@ -109,6 +110,12 @@ impl Diagnostics {
         let _ = self.out.finish();
         exit::of_findings(findings)
     }
+}
+
+/// What drives everything that waits, on the current thread.
+fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Diagnostic::error(format!("the runtime could not be started: {error}")))
 }
 
 /// Takes a stream out of the world; nobody else writes to it from here on.

@@ -1,8 +1,7 @@
 //! `runner run`.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
@@ -10,29 +9,29 @@ use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Style};
 use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
-use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
+use crate::http::Client;
 use crate::mask::Masker;
-use crate::plan::{self, Plan, TlsByFlags};
+use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
-use crate::run::{Gate, Policy, Run};
+use crate::run::{Gate, Policy, Run, UnderWay};
 use crate::sandbox::{self, Sandbox};
-use crate::secret::Secret;
 use crate::store::Store;
-use crate::trust::{HeldBy, HostRule, OnlyHosts, Origin};
+use crate::trust::Origin;
 use crate::world::{Interrupts, World};
 
-use super::args::{ConnectionArgs, RunArgs};
+use super::args::RunArgs;
 use super::given::Asking;
 use super::output::Output;
 use super::setup::{self, Wishes};
-use super::{Diagnostics, Exit, exit, is_ci, take_stream};
+use super::{Diagnostics, Exit, connection, exit, is_ci, runtime, take_stream};
 
-/// The hosts that a run is held to, set outside of the checkout, separated by commas or blanks.
-const ONLY_HOSTS: &str = "RUNNER_ONLY_HOSTS";
+/// How long work in the background may take when all else is done.
+const LAST_WORK: Duration = Duration::from_millis(200);
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
+    connection::learn(&args.connection, &masker);
     let paint = world.colour(&world.stdout, args.plan.values.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
@@ -41,18 +40,24 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         true => Asking::Never,
         false => Asking::Now,
     };
-    let only = match only_hosts(&args.only_host, world.variables.get(ONLY_HOSTS).map(String::as_str)) {
+    let only = match connection::held_to(&args.only_host, &world) {
         Ok(only) => only,
         Err(findings) => return diagnostics.stop(&findings),
     };
-    let wishes =
-        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false, allow_host: &args.allow_host };
+    let tls = connection::given_tls(&args.connection, &world.folder);
+    let wishes = Wishes {
+        no_save: args.no_save,
+        fresh_token: args.fresh_token,
+        asking,
+        tls: Some(&tls),
+        open: false,
+        allow_host: &args.allow_host,
+    };
     let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let by_flags = TlsByFlags { ca: args.connection.cacert.is_some(), insecure: args.connection.insecure };
-    let beyond = plan::beyond(&plan, &only, by_flags);
+    let beyond = plan::beyond(&plan, &only, args.connection.insecure);
     if !beyond.is_empty() {
         return diagnostics.stop(&beyond);
     }
@@ -68,17 +73,21 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match client(&plan.environment, args, &world.folder, only) {
+    let client = match connection::client(&plan.environment, args, &world, only) {
         Ok(client) => client,
-        Err(finding) => return diagnostics.stop(&[finding]),
+        Err(findings) => return diagnostics.stop(&findings),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
+        Err(finding) => return diagnostics.stop(&[finding]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
-    runtime.block_on(drive(&plan, &world, args, client, &masker, output))
+    let exit = runtime.block_on(drive(&plan, &world, args, client, &masker, output));
+    // A name server that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WORK);
+    exit
 }
 
 async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, masker: &Masker, mut output: Output) -> Exit {
@@ -99,12 +108,12 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
     let mut run = Run::new(plan, &values, &client, masker, gate, &mut output);
     run.store = store.as_ref();
-    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout, run_timeout: args.run_timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {
-        Ok(mut interrupts) => tokio::select! {
+        Ok(interrupts) => tokio::select! {
             () = run.run() => None,
-            interrupt = interrupts.next() => Some(interrupt),
+            interrupt = interrupts.first() => Some(interrupt),
         },
         // Without handlers the system's own answer to a signal is what is left.
         Err(_) => {
@@ -119,9 +128,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
         summary.interrupted = true;
         summary.duration = started.elapsed();
     }
-    if let (Some(_), Some(name)) = (interrupt, under_way) {
-        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
-        let _ = output.event(&Event::Notice(&notice));
+    if let (Some(_), Some(under_way)) = (interrupt, under_way) {
+        let _ = output.event(&Event::Notice(&half_done(&under_way)));
     }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.values.var.iter().any(|var| var.split('=').next() == Some(name));
@@ -137,6 +145,17 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
         None if !written => Exit::Unsaved,
         None => exit::of_summary(&summary),
     }
+}
+
+/// What an interrupted run must tell.
+fn half_done(under_way: &UnderWay) -> Diagnostic {
+    Diagnostic::warning(match under_way {
+        UnderWay::Answer { request } => format!("interrupted while `{request}` was under way; the server may have received it"),
+        UnderWay::Save { request, names } => {
+            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("interrupted while `{request}` waited to save {names}: not saved")
+        }
+    })
 }
 
 /// Starts the embedded server when the environment asks for it.
@@ -166,82 +185,4 @@ impl crate::environment::Sandbox for Members<'_> {
             _ => None,
         }
     }
-}
-
-/// What the run is held to. The two lists hold together: see [`OnlyHosts`].
-fn only_hosts(flag: &[HostRule], process: Option<&str>) -> Result<OnlyHosts, Vec<Diagnostic>> {
-    let mut only = OnlyHosts::default();
-    if !flag.is_empty() {
-        only.hold(HeldBy::Flag, flag.to_vec());
-    }
-    let Some(process) = process else { return Ok(only) };
-    let (mut rules, mut findings) = (Vec::new(), Vec::new());
-    for entry in process.split(|c: char| c == ',' || c.is_whitespace()).filter(|entry| !entry.is_empty()) {
-        match entry.parse::<HostRule>() {
-            Ok(rule) => rules.push(rule),
-            Err(error) => {
-                findings.push(Diagnostic::error(format!("`{entry}` in {ONLY_HOSTS}: {error}")).help(error.hint()));
-            }
-        }
-    }
-    if rules.is_empty() && findings.is_empty() {
-        // A CI system gives an empty text for a setting that it lacks: whoever relies on one must not get none.
-        let finding = Diagnostic::error(format!("{ONLY_HOSTS} is set and names no host"));
-        findings.push(finding.help("name the hosts that runs may connect to, separated by commas, or do not set it at all"));
-    }
-    only.hold(HeldBy::Process, rules);
-    if findings.is_empty() { Ok(only) } else { Err(findings) }
-}
-
-/// The client of the run: the command line before the environment.
-fn client(environment: &Environment, args: &RunArgs, folder: &Path, only: OnlyHosts) -> Result<Client, Diagnostic> {
-    let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, folder)?, only, ..Settings::default() };
-    if let Some(limit) = args.connect_timeout {
-        settings.connect_timeout = limit;
-    }
-    if let Some(body) = args.max_body {
-        settings.limits = Limits { body, ..Limits::default() };
-    }
-    settings.resolve = connection.resolve.clone();
-    let proxy = match (&connection.proxy, &environment.proxy) {
-        (Some(text), _) => Some((text, None)),
-        (None, Some((text, place))) => Some((text, Some(place))),
-        (None, None) => None,
-    };
-    if let Some((text, place)) = proxy {
-        let proxy = Url::parse(text).ok().and_then(|url| Proxy::new(url, connection.noproxy.clone()).ok());
-        let finding = || match place {
-            Some(place) => place.error("`proxy` must be an `http://` or `https://` URL"),
-            None => Diagnostic::error("`--proxy` must be an `http://` or `https://` URL"),
-        };
-        let proxy = proxy.ok_or_else(finding)?;
-        settings.only.check(proxy.url()).map_err(|refusal| {
-            let finding = Diagnostic::error(format!("the proxy is refused: {refusal}")).refusal();
-            let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
-            place.map_or(finding.clone(), |place| finding.at(place.clone()))
-        })?;
-        settings.proxy = Some(proxy);
-    }
-    Client::new(settings).map_err(|error| error.finding())
-}
-
-fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
-    let configured = environment.tls.clone().unwrap_or_default();
-    let pick = |flag: &Option<std::path::PathBuf>, configured: Option<std::path::PathBuf>| match flag {
-        Some(path) => Some(folder.join(path)),
-        None => configured,
-    };
-    let read = |path: &Path| {
-        crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
-    };
-    let ca = pick(&connection.cacert, configured.ca.map(|(path, _)| path)).map(|path| read(&path)).transpose()?;
-    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
-    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
-    Ok(Tls {
-        ca: ca.map(String::into_bytes),
-        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure.is_some(),
-    })
 }

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::environment::Tls;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::trust::HostRule;
-use crate::world::World;
+use crate::world::{Interrupt, World};
 
 use super::args::PlanArgs;
-use super::given::{self, Asking};
+use super::given::{self, Asking, Refused};
 use super::{Diagnostics, Exit};
 
 /// What the commands change about the checks.
@@ -21,6 +22,8 @@ pub(super) struct Wishes<'w> {
     pub(super) fresh_token: bool,
     /// Who is asked for a secret.
     pub(super) asking: Asking,
+    /// What is said about TLS.
+    pub(super) tls: Option<&'w Tls>,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
     /// `--allow-host`.
@@ -36,13 +39,16 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings)
-        .map_err(|findings| diagnostics.stop(&findings))?;
+    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings).map_err(|refused| match refused {
+        Refused::Findings(findings) => diagnostics.stop(&findings),
+        Refused::Interrupted => Exit::Interrupted(Interrupt::Keyboard),
+    })?;
     let inputs = Inputs {
         paths: &args.collections,
         environment: args.values.env.as_deref(),
         root: args.values.root.as_deref(),
         given: &given,
+        tls: wishes.tls,
         folder: &world.folder,
         masker,
     };

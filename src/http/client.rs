@@ -1,6 +1,5 @@
 //! The client: one request, one answer, and the redirects between.
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -9,11 +8,11 @@ use reqwest::header::{HeaderValue, LOCATION};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::body::FileBody;
+use super::body::{BytesBody, FileBody, PART};
 use super::classify::{self, Circumstances};
 use super::coding::{self, CodingError};
-use super::connect::{MarkConnect, Marks, Resolver, Steps};
-use super::error::{Error, Phase};
+use super::connect::{Fixed, MarkConnect, Marks, Resolver};
+use super::error::{Error, ProxyFault, TimeLimit};
 use super::head::{self, Head};
 use super::limits::{DEFAULT_CONNECT_TIMEOUT, Limits, MAX_HEADER_LINES};
 use super::message::{Body, Exchange, Request, Response, Timings, Version};
@@ -45,8 +44,8 @@ pub struct Settings {
     pub tls: Tls,
     /// The proxy; none is read from anywhere else.
     pub proxy: Option<Proxy>,
-    /// Names with addresses that hold instead of what the name server says (`--resolve`), for every port.
-    pub resolve: Vec<(String, IpAddr)>,
+    /// Names with addresses that hold instead of what the name server says (`--resolve`).
+    pub resolve: Vec<Fixed>,
     /// The only hosts that are connected to.
     pub only: OnlyHosts,
 }
@@ -119,7 +118,7 @@ impl Client {
         let marks = Marks::default();
         let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, &guard))).await {
             Ok(done) => done,
-            Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit }),
+            Err(_) => Err(Error::Timeout { phase: marks.steps().phase(), limit, of: TimeLimit::Request }),
         };
         done.map_err(|error| trip.tell(error))
     }
@@ -128,8 +127,8 @@ impl Client {
     async fn travel(&self, trip: &mut Trip, marks: &Marks, guard: &Guard<'_>) -> Result<Exchange, Error> {
         let start = Instant::now();
         loop {
-            marks.note(|steps| *steps = Steps::default());
             let head = head::prepare(&trip.request)?;
+            marks.begin(self.places(&head.url));
             guard(&head.url, trip.luggage).map_err(Error::Refused)?;
             let response = self.answer(&trip.request, &head, marks).await?;
             let first_byte = start.elapsed();
@@ -163,16 +162,39 @@ impl Client {
 
     /// The head of the answer.
     async fn answer(&self, request: &Request, head: &Head, marks: &Marks) -> Result<reqwest::Response, Error> {
-        let failed = match self.pooled.execute(outgoing(request, head)).await {
-            Ok(response) => return Ok(response),
+        let failed = match self.pooled.execute(outgoing(request, head, marks)).await {
+            Ok(response) => return self.of_host(response, head),
             Err(error) => error,
         };
         let was_kept = !marks.steps().began_to_connect();
         if !(was_kept && request.method.is_idempotent() && classify::connection_was_lost(&failed)) {
             return Err(classify::before_answer(&failed, &self.circumstances(head, marks)));
         }
-        let again = self.fresh()?.execute(outgoing(request, head)).await;
-        again.map_err(|error| classify::before_answer(&error, &self.circumstances(head, marks)))
+        let again = self.fresh()?.execute(outgoing(request, head, marks)).await;
+        let again = again.map_err(|error| classify::before_answer(&error, &self.circumstances(head, marks)))?;
+        self.of_host(again, head)
+    }
+
+    /// Only a proxy asks for credentials for itself (RFC 9110 §15.5.8): what it says is no answer of the host.
+    fn of_host(&self, response: reqwest::Response, head: &Head) -> Result<reqwest::Response, Error> {
+        match self.proxy(&head.url) {
+            Some(proxy) if response.status().as_u16() == 407 && head.url.scheme() == "http" && !proxy.is_socks() => {
+                let (host, port) = proxy.place();
+                Err(Error::Proxy { host, port, fault: ProxyFault::Credentials { given: proxy.has_credentials() } })
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// The proxy through which `url` is reached.
+    fn proxy(&self, url: &Url) -> Option<&Proxy> {
+        self.settings.proxy.as_ref().filter(|proxy| proxy.applies_to(url))
+    }
+
+    /// Where a request for `url` may connect to.
+    fn places(&self, url: &Url) -> impl Iterator<Item = (String, u16)> {
+        let target = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| (host.to_owned(), port));
+        self.proxy(url).map(Proxy::place).into_iter().chain(target)
     }
 
     /// The rest of the answer.
@@ -223,13 +245,16 @@ impl Client {
     }
 
     fn circumstances<'a>(&'a self, head: &'a Head, marks: &Marks) -> Circumstances<'a> {
-        let proxy = self.settings.proxy.as_ref().filter(|proxy| proxy.applies_to(&head.url));
+        let steps = marks.steps();
         Circumstances {
             host: head.url.host_str().unwrap_or_default(),
             port: head.url.port_or_known_default().unwrap_or_default(),
             plain: head.url.scheme() == "http",
-            proxy: proxy.map(|proxy| proxy.place()),
-            began_tls: marks.steps().began_tls(),
+            proxy: self.proxy(&head.url),
+            began_tls: steps.began_tls(),
+            asked_for_certificate: steps.asked_for_certificate,
+            has_certificate: self.settings.tls.identity.is_some(),
+            phase: steps.phase(),
             connect_timeout: self.settings.connect_timeout,
             max_headers: self.settings.limits.headers,
         }
@@ -246,7 +271,7 @@ fn build(settings: &Settings, config: &ClientConfig, idle_connections: usize) ->
         .no_proxy()
         .connect_timeout(settings.connect_timeout)
         .connector_layer(MarkConnect)
-        .dns_resolver(Resolver::new(settings.resolve.clone()))
+        .dns_resolver(Resolver::new(&settings.resolve))
         .pool_max_idle_per_host(idle_connections)
         .http1_max_headers(MAX_HEADER_LINES)
         .http2_max_header_list_size(headers);
@@ -267,12 +292,13 @@ async fn skip_body(mut response: reqwest::Response) {
     let _ = tokio::time::timeout(SHORT_WAIT, rest).await;
 }
 
-fn outgoing(request: &Request, head: &Head) -> reqwest::Request {
+fn outgoing(request: &Request, head: &Head, marks: &Marks) -> reqwest::Request {
     let mut outgoing = reqwest::Request::new(request.method.inner().clone(), head.url.clone());
     *outgoing.headers_mut() = head.headers.clone();
     *outgoing.body_mut() = request.body.as_ref().map(|body| match body {
-        Body::Bytes(bytes) => reqwest::Body::from(bytes.clone()),
-        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len)),
+        Body::Bytes(bytes) if bytes.len() <= PART => reqwest::Body::from(bytes.clone()),
+        Body::Bytes(bytes) => reqwest::Body::wrap(BytesBody::new(bytes.clone(), marks.clone())),
+        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len, marks.clone())),
     });
     outgoing
 }
@@ -292,20 +318,11 @@ fn decoded(response: &Response, body: Vec<u8>, limit: usize) -> Result<Bytes, Er
     if codings.is_empty() || body.is_empty() {
         return Ok(body.into());
     }
-    coding::decode(&codings, &body, limit).map(Bytes::from).map_err(|error| match error {
+    coding::decode(&codings, body, limit).map(Bytes::from).map_err(|error| match error {
         CodingError::TooLarge => Error::TooLarge { limit },
         CodingError::Broken(coding) => Error::Coding { reason: format!("it is no valid `{}`", coding.as_str()) },
         CodingError::TooMany(count) => {
             Error::Coding { reason: format!("{count} codings lie on top of each other, at most 2 are undone") }
         }
     })
-}
-
-/// What was going on when the time was up.
-fn phase(steps: &Steps) -> Phase {
-    match steps.body {
-        Some((received, expected)) => Phase::Body { received, expected },
-        None if steps.is_connecting() => Phase::ConnectTotal,
-        None => Phase::Answer,
-    }
 }

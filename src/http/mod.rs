@@ -22,16 +22,18 @@ mod head;
 mod limits;
 mod message;
 mod proxy;
+mod proxy_fault;
 mod redirect;
 #[cfg(test)]
 mod tests;
 mod tls;
 
 pub use client::{Client, Guard, Settings};
-pub use error::{Class, Error, Phase, TlsReason};
+pub use connect::Fixed;
+pub use error::{Class, Error, Phase, ProxyFault, TimeLimit, TlsReason};
 pub use head::parse_url;
 pub use limits::{DEFAULT_CONNECT_TIMEOUT, DEFAULT_REDIRECTS, DEFAULT_TIMEOUT, Limits};
 pub use message::{Body, Exchange, Method, Request, Response, SecretParts, SentHead, Timings, Version};
-pub use proxy::Proxy;
+pub use proxy::{NoProxy, Proxy};
 pub use redirect::{Chain, Hop, Luggage};
 pub use tls::{Identity, Tls};

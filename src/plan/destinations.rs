@@ -73,25 +73,17 @@ fn own_logins<'p>(plan: &Plan, definitions: &'p [Definition]) -> impl Iterator<I
     })
 }
 
-/// What the command line itself says about whom a run trusts, so that the environment does not count.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct TlsByFlags {
-    /// `--cacert`.
-    pub ca: bool,
-    /// `--insecure`.
-    pub insecure: bool,
-}
-
-/// What a run that is held to `only` can't do, as far as its files tell: every other address is refused when it is known.
+/// What a run that is held to `only` can't do, as far as its files tell: every other address is refused when it is known. With
+/// `insecure` the command line itself says that certificates are not checked.
 #[must_use]
-pub fn beyond(plan: &Plan, only: &OnlyHosts, by_flags: TlsByFlags) -> Vec<Diagnostic> {
+pub fn beyond(plan: &Plan, only: &OnlyHosts, insecure: bool) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !only.is_held() {
         return found;
     }
     if let Some(tls) = &plan.environment.tls {
-        let ca = tls.ca.iter().filter(|_| !by_flags.ca).map(|(_, place)| ("ca", "--cacert FILE", place));
-        let insecure = tls.insecure.iter().filter(|_| !by_flags.insecure).map(|place| ("insecure", "--insecure", place));
+        let ca = tls.ca.iter().filter_map(|ca| ca.place.as_ref()).map(|place| ("ca", "--cacert FILE", place));
+        let insecure = tls.insecure.iter().filter(|_| !insecure).map(|place| ("insecure", "--insecure", place));
         for (key, flag, place) in ca.chain(insecure) {
             let finding = place.error(format!("`{key}` in a file can't be used in a run that is held to a few hosts"));
             let help = format!("who answers there must be known for certain: take it out, or give `{flag}`");

@@ -197,8 +197,11 @@ impl<W: Write> Console<W> {
 
     fn summary(&mut self, summary: &Summary) {
         let Summary { passed, failed, errored, skipped, .. } = *summary;
-        let trouble =
-            failed + errored + summary.skipped_for_want > 0 || summary.unsaved || summary.refused || summary.interrupted;
+        let trouble = failed + errored + summary.skipped_for_want > 0
+            || summary.transport
+            || summary.unsaved
+            || summary.refused
+            || summary.interrupted;
         if self.settings.verbosity == Verbosity::Quiet && !trouble {
             return;
         }
@@ -350,6 +353,7 @@ fn push_reason(out: &mut String, reason: &Skipped) {
         Skipped::MissingValue { name, producer } => write!(out, "needs `{name}`, which `{producer}` should have captured"),
         Skipped::FailedNeed { name } => write!(out, "needs `{name}`, which failed"),
         Skipped::UnsavedValue => out.write_str("a value could not be saved before"),
+        Skipped::RunTimeout => out.write_str("the time of the run was up (the limit is `--run-timeout`)"),
         Skipped::DryRun { name } => write!(out, "needs `{name}`, which only a real run gets"),
     };
 }

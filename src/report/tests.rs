@@ -208,6 +208,7 @@ fn why_a_request_was_skipped() {
         Skipped::MissingValue { name: name(), producer: "Exchange the code".to_owned() },
         Skipped::FailedNeed { name: "Box OAuth 2.0".to_owned() },
         Skipped::UnsavedValue,
+        Skipped::RunTimeout,
         Skipped::DryRun { name: name() },
     ];
     let all: Vec<_> = reasons.into_iter().map(|reason| step(&request, skipped(reason), None)).collect();
@@ -217,6 +218,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I      skipped: needs `access_token`, which only a real run gets
     ");
     assert_snapshot!(steps(Settings { width: Some(120), ..NORMAL }, &all), @r"
@@ -224,6 +227,7 @@ fn why_a_request_was_skipped() {
     - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                          skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                          skipped: a value could not be saved before
+    - GET    Who am I                          skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I                          skipped: needs `access_token`, which only a real run gets
     ");
     // Only what makes the exit code other than zero.
@@ -232,6 +236,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     ");
 }
 

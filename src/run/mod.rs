@@ -38,6 +38,8 @@ pub struct Policy {
     pub dry_run: bool,
     /// `--timeout`: the limit on every exchange, before what a collection says.
     pub timeout: Option<Duration>,
+    /// `--run-timeout`: the limit on the whole run.
+    pub run_timeout: Option<Duration>,
 }
 
 /// Everything that a run works with.
@@ -60,8 +62,8 @@ pub struct Run<'r, 'o> {
     pub reporter: &'o mut dyn Reporter,
     /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
     pub summary: Summary,
-    /// The request that was sent and whose answer has not come.
-    pub under_way: Option<String>,
+    /// What has begun and not ended.
+    pub under_way: Option<UnderWay>,
     /// Whether the place for stored values was looked at.
     prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
@@ -72,6 +74,25 @@ pub struct Run<'r, 'o> {
     doubts: HashMap<String, Taint>,
     /// The secrets that decide if the collection that is running passes; only where another one needs it.
     outcome: Option<Decision>,
+    /// When the first request was looked at.
+    started: Instant,
+}
+
+/// Something that an interruption leaves half done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnderWay {
+    /// A request was sent, and its answer has not come.
+    Answer {
+        /// The request.
+        request: String,
+    },
+    /// An answer has come, and what it brought is not saved.
+    Save {
+        /// The request.
+        request: String,
+        /// The values.
+        names: Vec<String>,
+    },
 }
 
 /// What a finished collection leaves to those that need it.
@@ -112,22 +133,23 @@ impl<'r, 'o> Run<'r, 'o> {
             stored: HashMap::new(),
             doubts: HashMap::new(),
             outcome: None,
+            started: Instant::now(),
         }
     }
 
     /// Runs every collection of the plan.
     pub async fn run(&mut self) {
-        let started = Instant::now();
+        self.started = Instant::now();
         self.summary.dry_run = self.policy.dry_run;
         let mut finished: Vec<Finished> = Vec::new();
         for unit in 0..self.plan.units.len() {
-            let done = self.collection(unit, &finished, started).await;
+            let done = self.collection(unit, &finished).await;
             finished.push(done);
         }
-        self.summary.duration = started.elapsed();
+        self.summary.duration = self.started.elapsed();
     }
 
-    async fn collection(&mut self, unit: usize, finished: &[Finished], started: Instant) -> Finished {
+    async fn collection(&mut self, unit: usize, finished: &[Finished]) -> Finished {
         let plan = self.plan;
         let planned = &plan.units[unit];
         self.emit(&Event::CollectionStarted { name: &planned.collection.name, needed: planned.needed });
@@ -149,21 +171,28 @@ impl<'r, 'o> Run<'r, 'o> {
         let mut failed = failed_need.is_some();
         for request in &planned.collection.requests {
             let step = match failed_need {
+                // Not even `always` requests: the limit is there to be kept.
+                _ if self.time_left().is_some_and(|left| left.is_zero()) => self.skip(request, Skipped::RunTimeout),
                 Some(need) if !request.always => self.skip(request, Skipped::FailedNeed { name: need.collection.name.clone() }),
                 _ => self.request(unit, request, &scope).await,
             };
             failed |= match &step {
                 Outcome::Passed => false,
                 Outcome::Failed(_) | Outcome::Errored(_) => true,
-                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. }),
+                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. } | Skipped::RunTimeout),
             };
-            self.summary.duration = started.elapsed();
+            self.summary.duration = self.started.elapsed();
         }
         for store in planned.collection.requests.iter().flat_map(|request| &request.stores) {
             self.doubts.entry(store.name.clone()).or_default().add(&scope.doubt(&store.name));
         }
         let outcome = self.outcome.take().unwrap_or_default();
         Finished { failed, captures: scope.captures().into_iter().collect(), doubts: scope.doubts(), outcome }
+    }
+
+    /// What is left of the time of the run; `None` when it has no limit.
+    fn time_left(&self) -> Option<Duration> {
+        self.policy.run_timeout.map(|limit| limit.saturating_sub(self.started.elapsed()))
     }
 
     /// Tells the reporter. A sink that fails must not stop a run: what it says would be lost with it.

@@ -1,9 +1,11 @@
 //! A run that is held to a few hosts (`--only-host`, RUNNER_ONLY_HOSTS) connects nowhere else, with or without secrets, and nothing
 //! in a file can change that. The servers that it may not reach must not even see a connection.
 
+use std::sync::Arc;
+
 use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
-use crate::support::tls;
+use crate::support::tls::{Issuer, config, signed_by_itself};
 
 /// The server that a run is held to, and one that a changed file names.
 struct Project {
@@ -67,7 +69,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ),
     ("hosts", "hosts: [HOST_OF_FOREIGN]", "requests: [{url: FOREIGN/x}]", HELD),
     ("proxy", "proxy: FOREIGN", "requests: [{url: OWN/}]", "the proxy is refused: `FOREIGN` is none of the hosts of "),
-    ("proxy with userinfo", "proxy: 'http://HOST_OF_OWN:x@HOST_OF_FOREIGN'", "requests: [{url: OWN/}]", "the proxy is refused"),
+    ("proxy with userinfo", "proxy: 'http://127.0.0.1@HOST_OF_FOREIGN'", "requests: [{url: OWN/}]", "the proxy is refused"),
     ("insecure", "tls: {insecure: true}", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
     ("insecure of a base", "extends: insecure.yaml", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
     ("a certificate authority", "tls: {ca: ca.pem}", "requests: [{url: OWN/}]", "`ca` in a file can't be used"),
@@ -88,6 +90,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn nothing_in_a_file_widens_what_a_run_is_held_to() {
+    let authority = Issuer::new("other").pem();
     for (what, environment, collection, says) in ATTACKS {
         for flag in [true, false] {
             let project = Project::new();
@@ -95,7 +98,8 @@ fn nothing_in_a_file_widens_what_a_run_is_held_to() {
                 .with(environment, collection)
                 .file("other.yaml", project.text("requests: [{url: FOREIGN/x}]"))
                 .file("environments/base.yaml", project.text("variables: {from_base: FOREIGN, own: FOREIGN}"))
-                .file("environments/insecure.yaml", "tls: {insecure: true}");
+                .file("environments/insecure.yaml", "tls: {insecure: true}")
+                .file("environments/ca.pem", &authority);
             let runner = match flag {
                 true => runner.arg(project.text("--only-host=HOST_OF_OWN")),
                 false => runner.env_var("RUNNER_ONLY_HOSTS", project.text("HOST_OF_OWN")),
@@ -154,7 +158,8 @@ fn the_command_line_says_whom_a_run_trusts() {
         (vec!["--cacert=own.pem"], "insecure: true", 6),
         (vec!["--insecure"], "ca: other.pem", 6),
     ] {
-        let (config, pem) = tls::identity(&["localhost"]);
+        let pair = signed_by_itself("localhost", |_| ());
+        let config = Arc::new(config(&pair, rustls::ALL_VERSIONS, None));
         let own = Server::start_at("127.0.0.1".parse().unwrap(), Some(config), |_| Answer::json(200, "{}")).unwrap();
         let host = own.url().replace("127.0.0.1", "localhost").replace("http://", "https://");
         let ran = Runner::new()
@@ -162,8 +167,8 @@ fn the_command_line_says_whom_a_run_trusts() {
                 "environments/dev.yaml",
                 format!("tls: {}\n", if file.starts_with('{') { file.to_owned() } else { format!("{{{file}}}") }),
             )
-            .file("environments/other.pem", tls::identity(&["other.test"]).1)
-            .file("own.pem", pem)
+            .file("environments/other.pem", Issuer::new("other").pem())
+            .file("own.pem", pair.cert_pem)
             .file("c.yaml", format!("requests: [{{url: '{host}/'}}]\n"))
             .args(["c.yaml", "--env", "dev", "--only-host", &host])
             .args(flags.iter().copied())

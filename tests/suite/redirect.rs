@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::support::leak::assert_no_secret;
 use crate::support::runner::Runner;
 use crate::support::server::{Answer, Request, Server};
-use crate::support::tls;
+use crate::support::tls::{config, signed_by_itself};
 
 const SECRET: &str = "s3cr3t-value-of-token";
 
@@ -86,7 +86,7 @@ fn a_secret_reaches_its_origin_and_no_other() {
     let ways: Vec<_> = WAYS.into_iter().filter(|(way, ..)| *way != "ipv6" || sixth.is_some()).collect();
 
     let names = ["own.test", "own.test.", "other.test", "allowed.test", "xn--wn-emc.test", "xn--bcher-kva.test"];
-    let (config, pem) = tls::identity(&["own.test"]);
+    let (config, pem) = identity("own.test");
     let own = Server::start_at("127.0.0.1".parse().unwrap(), Some(config), move |request| {
         let own = request.header("host").unwrap().rsplit(':').next().unwrap();
         let parts: Vec<&str> = request.path.split('/').skip(1).collect();
@@ -492,10 +492,16 @@ fn redirects_are_followed_as_far_as_the_collection_says() {
     .run();
 }
 
+/// What a server needs to speak TLS as `name`, and its certificate, which is signed by itself.
+fn identity(name: &str) -> (std::sync::Arc<rustls::ServerConfig>, String) {
+    let pair = signed_by_itself(name, |_| ());
+    (std::sync::Arc::new(config(&pair, rustls::ALL_VERSIONS, None)), pair.cert_pem)
+}
+
 /// What a server sends after https is not to be sent without it.
 #[test]
 fn https_is_not_left() {
-    let (config, pem) = tls::identity(&["localhost"]);
+    let (config, pem) = identity("localhost");
     let own = Server::start_at("127.0.0.1".parse().unwrap(), Some(config), answer).unwrap();
     let url = format!("localhost:{}", port(&own));
     let ran = Runner::new()

@@ -140,7 +140,10 @@ async fn the_guard_is_asked_before_connecting() {
 async fn a_name_can_be_given_an_address() {
     let server = serve(vec![vec![Act::Last(ok("", b"hello"))]]);
     let address = server.url.strip_prefix("http://127.0.0.1").unwrap();
-    let settings = Settings { resolve: vec![("API.test".into(), "127.0.0.1".parse().unwrap())], ..Settings::default() };
+    let settings = Settings {
+        resolve: vec![Fixed { host: "api.test".into(), port: None, addresses: vec!["127.0.0.1".parse().unwrap()] }],
+        ..Settings::default()
+    };
     let exchange = send(&Client::new(settings).unwrap(), get(&format!("http://api.test{address}/"))).await.unwrap();
     assert_eq!(exchange.response.text(), "hello");
     assert!(exchange.timings.dns.is_some());
@@ -157,7 +160,7 @@ async fn localhost_needs_no_name_server() {
 #[tokio::test]
 async fn a_proxy_is_asked_with_its_own_credentials() {
     let server = answer(ok("", b"hello"));
-    let proxy = Proxy::new(url(&server.url.replace("//", "//me:pw@")), vec![]).unwrap();
+    let proxy = Proxy::parse(&server.url.replace("//", "//me:pw@"), vec![]).unwrap();
     let client = Client::new(Settings { proxy: Some(proxy), ..Settings::default() }).unwrap();
     assert_eq!(send(&client, get("http://api.test/x")).await.unwrap().response.text(), "hello");
     let seen = server.seen.recv().unwrap();
