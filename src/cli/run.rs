@@ -57,7 +57,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
-    let beyond = plan::beyond(&plan, &only);
+    let beyond = plan::beyond(&plan, &only, args.connection.insecure);
     if !beyond.is_empty() {
         return diagnostics.stop(&beyond);
     }

@@ -73,16 +73,22 @@ fn own_logins<'p>(plan: &Plan, definitions: &'p [Definition]) -> impl Iterator<I
     })
 }
 
-/// What a run that is held to `only` can't do, as far as its files tell: every other address is refused when it is known.
+/// What a run that is held to `only` can't do, as far as its files tell: every other address is refused when it is known. With
+/// `insecure` the command line itself says that certificates are not checked.
 #[must_use]
-pub fn beyond(plan: &Plan, only: &OnlyHosts) -> Vec<Diagnostic> {
+pub fn beyond(plan: &Plan, only: &OnlyHosts, insecure: bool) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     if !only.is_held() {
         return found;
     }
-    if let Some(place) = plan.environment.tls.as_ref().and_then(|tls| tls.insecure.as_ref()) {
-        let finding = place.error("`insecure` in a file can't be used in a run that is held to a few hosts");
-        found.push(finding.help("who answers there must be known for certain: take it out, or give `--insecure`").refusal());
+    if let Some(tls) = &plan.environment.tls {
+        let ca = tls.ca.iter().filter_map(|ca| ca.place.as_ref()).map(|place| ("ca", "--cacert FILE", place));
+        let insecure = tls.insecure.iter().filter(|_| !insecure).map(|place| ("insecure", "--insecure", place));
+        for (key, flag, place) in ca.chain(insecure) {
+            let finding = place.error(format!("`{key}` in a file can't be used in a run that is held to a few hosts"));
+            let help = format!("who answers there must be known for certain: take it out, or give `{flag}`");
+            found.push(finding.help(help).refusal());
+        }
     }
     for request in plan.units.iter().flat_map(|unit| &unit.collection.requests) {
         // Whether one with a condition is sent at all, only the run can tell.

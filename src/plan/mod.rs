@@ -27,7 +27,7 @@ pub use build::{Inputs, build};
 pub use destinations::{allowed, beyond};
 pub use files::tls;
 pub use names::{all_templates, sent_templates, wanted_names};
-pub use scope::{Found, Scope, Taint};
+pub use scope::{Decision, Found, Scope, Taint};
 pub use unset::ways_to_give;
 pub use validate::{Rules, validate};
 

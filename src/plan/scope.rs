@@ -72,6 +72,25 @@ impl Taint {
     }
 }
 
+/// What decided if a collection passed.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// The secrets that did.
+    pub taint: Taint,
+    /// The full name of the first request that brought one in.
+    pub request: Option<String>,
+}
+
+impl Decision {
+    /// Adds the secrets that decided what came of a request.
+    pub fn add(&mut self, part: &Taint, request: Option<&str>) {
+        if part.secret && self.request.is_none() {
+            self.request = request.map(str::to_owned);
+        }
+        self.taint.add(part);
+    }
+}
+
 /// The layers that the requests of one collection see: captures of this run, the environment, stored values, the collection's own
 /// variables.
 pub struct Scope<'r> {
@@ -81,7 +100,7 @@ pub struct Scope<'r> {
     /// What other collections of the run gave.
     inherited: HashMap<String, Found>,
     /// Collections without whose success these requests are not sent, with the secrets that decided about it.
-    followed: Vec<(String, Taint)>,
+    followed: Vec<(String, Decision)>,
     captures: RefCell<HashMap<String, Found>>,
     /// Names of which secrets decided whether they have a value.
     doubts: RefCell<HashMap<String, Taint>>,
@@ -120,15 +139,15 @@ impl<'r> Scope<'r> {
     }
 
     /// Notes that the collection `name` had to pass first, and the secrets that decided about that.
-    pub fn follow(&mut self, name: &str, outcome: &Taint) {
-        if outcome.secret {
+    pub fn follow(&mut self, name: &str, outcome: &Decision) {
+        if outcome.taint.secret {
             self.followed.push((name.to_owned(), outcome.clone()));
         }
     }
 
     /// What was noted with [`Self::follow`].
     #[must_use]
-    pub fn followed(&self) -> &[(String, Taint)] {
+    pub fn followed(&self) -> &[(String, Decision)] {
         &self.followed
     }
 
@@ -292,8 +311,6 @@ impl<'r> Scope<'r> {
         if named || secret {
             self.values.protect(&value);
         }
-        // What the collection itself says under such a name came from no answer.
-        let origin = if named && !secret { None } else { origin };
         let found = Found { value: Arc::new(value), secret: secret || named, origin, given };
         self.memo.borrow_mut().insert(key, found.clone());
         Ok(Some(found))

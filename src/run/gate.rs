@@ -25,6 +25,9 @@ pub struct Carried {
     pub origin: Option<Origin>,
     /// Whether the command line gave it.
     pub given: bool,
+    /// It is no value but whether a collection passed, which a secret decided: the names of the collection and of the request
+    /// that brought the secret in.
+    pub outcome_of: Option<(String, String)>,
 }
 
 /// Knows where secrets may go in this run.
@@ -43,8 +46,6 @@ pub struct Pass {
     carried: Vec<Carried>,
     /// What the URL of a redirect to a strange origin must not hold.
     known: Masker,
-    /// Whether what an answer gave may go back to where it came from.
-    guarded: bool,
 }
 
 impl<'r> Gate<'r> {
@@ -86,7 +87,7 @@ impl<'r> Gate<'r> {
             allowed => allowed?,
         };
         let known = if guarded { masker.clone() } else { self.given.clone() };
-        Ok(Pass { allowed, carried, known, guarded })
+        Ok(Pass { allowed, carried, known })
     }
 
     /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
@@ -166,7 +167,7 @@ impl Pass {
         let Some(origin) = Origin::of(url) else {
             return Err(Refusal::NotHttp { scheme: url.scheme().to_owned() });
         };
-        let returning = if self.guarded { self.returning(Some(&origin)) } else { Masker::new() };
+        let returning = self.returning(Some(&origin));
         if self.allowed.permits(&origin) || !holds_stray(url.as_str().as_bytes(), &self.known, &returning) {
             return Ok(());
         }
@@ -184,16 +185,16 @@ impl Pass {
         if self.allowed.permits(&origin) {
             return Ok(());
         }
-        let mut secrets: Vec<String> = self
-            .carried
-            .iter()
-            .filter(|secret| secret.origin.as_ref() != Some(&origin))
-            .map(|secret| secret.name.clone())
-            .collect();
+        let strange = || self.carried.iter().filter(|secret| secret.origin.as_ref() != Some(&origin));
+        let mut secrets: Vec<String> =
+            strange().filter(|secret| secret.outcome_of.is_none()).map(|secret| secret.name.clone()).collect();
         secrets.sort();
         secrets.dedup();
         if secrets.is_empty() {
-            return Ok(());
+            return match strange().find_map(|secret| secret.outcome_of.clone()) {
+                Some((collection, request)) => Err(Refusal::Outcome { origin, collection, request }),
+                None => Ok(()),
+            };
         }
         let over_https = self.allowed.permits_over_https(&origin);
         Err(Refusal::Secret { origin, secrets, over_https })

@@ -78,7 +78,7 @@ impl Run<'_, '_> {
         };
         let mut taken: Vec<Taken<'h>> = found.into_iter().map(captured).collect();
         if let Some(outcome) = &mut self.outcome {
-            outcome.add(&echo.outcome(request, scope));
+            outcome.add(&echo.outcome(request, scope), Some(&request.full_name()));
         }
         self.refuse_foreign(url, &mut taken, &mut harvest);
         self.save(request, &taken, &mut harvest).await;

@@ -23,7 +23,7 @@ use crate::environment::Values;
 use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
 use crate::http::Client;
 use crate::mask::Masker;
-use crate::plan::{Found, Plan, Scope, Taint};
+use crate::plan::{Decision, Found, Plan, Scope, Taint};
 use crate::store::Store;
 
 pub use gate::{Carried, Gate};
@@ -73,7 +73,7 @@ pub struct Run<'r, 'o> {
     /// The secrets that decided whether a stored name has a value.
     doubts: HashMap<String, Taint>,
     /// The secrets that decide if the collection that is running passes; only where another one needs it.
-    outcome: Option<Taint>,
+    outcome: Option<Decision>,
     /// When the first request was looked at.
     started: Instant,
 }
@@ -103,7 +103,7 @@ struct Finished {
     /// The secrets that decided whether a name has a value.
     doubts: Vec<(String, Taint)>,
     /// The secrets that decided if it passed.
-    outcome: Taint,
+    outcome: Decision,
 }
 
 impl<'r, 'o> Run<'r, 'o> {
@@ -159,11 +159,12 @@ impl<'r, 'o> Run<'r, 'o> {
             scope.inherit(name, captured.clone());
         }
         self.doubts.iter().for_each(|(name, taint)| scope.add_doubt(name, taint));
-        let mut outcome = Taint::default();
+        let mut outcome = Decision::default();
         for &need in &planned.needs {
             finished[need].doubts.iter().for_each(|(name, taint)| scope.add_doubt(name, taint));
             scope.follow(&plan.units[need].collection.name, &finished[need].outcome);
-            outcome.add(&finished[need].outcome);
+            let Decision { taint, request } = &finished[need].outcome;
+            outcome.add(taint, request.as_deref());
         }
         self.outcome = plan.units.iter().any(|other| other.needs.contains(&unit)).then_some(outcome);
         let failed_need = planned.needs.iter().find(|&&need| finished[need].failed).map(|&need| &plan.units[need]);

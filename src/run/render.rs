@@ -79,7 +79,13 @@ impl<'a> Renderer<'a, '_> {
                 let Some(name) = read.path.first() else { continue };
                 let doubt = self.scope.doubt(name);
                 if !environment && doubt.secret && !carried.iter().any(|other| other.name == *name) {
-                    carried.push(Carried { name: name.clone(), value: None, origin: doubt.origin, given: doubt.given });
+                    carried.push(Carried {
+                        name: name.clone(),
+                        value: None,
+                        origin: doubt.origin,
+                        given: doubt.given,
+                        outcome_of: None,
+                    });
                 }
                 if read.presence_only {
                     continue;
@@ -91,23 +97,30 @@ impl<'a> Renderer<'a, '_> {
                 if environment {
                     let values = self.scope.environment();
                     if values.get(name)?.is_some_and(|found| found.secret) {
-                        carried.push(Carried { name: name.clone(), value: None, origin: None, given: values.is_given(name) });
+                        carried.push(Carried {
+                            name: name.clone(),
+                            value: None,
+                            origin: None,
+                            given: values.is_given(name),
+                            outcome_of: None,
+                        });
                     }
                 } else if let Some(found) = self.scope.find(name)?.filter(|found| found.secret) {
                     let Found { value, origin, given, .. } = found;
                     let value = value.as_str().filter(|_| origin.is_some() || given).map(Secret::new);
-                    carried.push(Carried { name: name.clone(), value, origin, given });
+                    carried.push(Carried { name: name.clone(), value, origin, given, outcome_of: None });
                 }
             }
         }
         if let Some((Definition { name, method: AuthMethod::Scheme(scheme), .. }, true)) = self.definition(request)
             && scheme.literal_credential().is_some()
         {
-            carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
+            carried.push(Carried { name: format!("auth.{name}"), value: None, origin: None, given: false, outcome_of: None });
         }
         for (name, outcome) in self.scope.followed().iter().filter(|_| !request.always) {
-            let Taint { origin, given, .. } = outcome.clone();
-            carried.push(Carried { name: format!("whether {name} passed"), value: None, origin, given });
+            let Taint { origin, given, .. } = outcome.taint.clone();
+            let outcome_of = Some((name.clone(), outcome.request.clone().unwrap_or_default()));
+            carried.push(Carried { name: name.clone(), value: None, origin, given, outcome_of });
         }
         Ok(carried)
     }

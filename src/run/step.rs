@@ -73,7 +73,7 @@ impl Run<'_, '_> {
     fn note(&mut self, influence: &Taint, request: &Request, scope: &Scope<'_>) {
         request.products().for_each(|product| scope.add_doubt(&product.name, influence));
         if let Some(outcome) = &mut self.outcome {
-            outcome.add(influence);
+            outcome.add(influence, Some(&request.full_name()));
         }
     }
 
@@ -214,6 +214,8 @@ impl Run<'_, '_> {
         if let Some(host) =
             host.filter(|host| (pass.carries() || self.client.is_held()) && !host.eq_ignore_ascii_case(sent.url.authority()))
         {
+            let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case("host"));
+            let place = field.map_or(place, |field| &field.place);
             let finding =
                 place.error(format!("the header `Host: {host}` would lead the request to another host than that of the url"));
             return Err(refused(finding.help("take the header out, or put that host into the url")));

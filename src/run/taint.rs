@@ -157,7 +157,7 @@ impl<'a> Renderer<'a, '_> {
             taint.add(&self.scope.doubt(name));
         }
         if !request.always {
-            self.scope.followed().iter().for_each(|(_, outcome)| taint.add(outcome));
+            self.scope.followed().iter().for_each(|(_, outcome)| taint.add(&outcome.taint));
         }
         taint
     }

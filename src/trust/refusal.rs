@@ -20,6 +20,15 @@ pub enum Refusal {
         /// Whether the same host is allowed over https, so that only the scheme stands in the way.
         over_https: bool,
     },
+    /// The request follows a collection that passes or not as a secret says.
+    Outcome {
+        /// Where the request would go.
+        origin: Origin,
+        /// The name of the collection.
+        collection: String,
+        /// The request of it, or of one that it needs, of which a secret decided what came.
+        request: String,
+    },
     /// An endpoint that a collection names lies on an origin that is not allowed.
     Endpoint {
         /// Where the endpoint lies.
@@ -73,6 +82,9 @@ impl fmt::Display for Refusal {
             Self::RedirectedUrl { origin } => {
                 write!(f, "a redirect would take a known secret to `{origin}`, which is not allowed to get one")
             }
+            Self::Outcome { origin, collection, request } => {
+                write!(f, "this request would tell `{origin}` that `{collection}` passed; a secret decided that at `{request}`")
+            }
             Self::Downgrade { origin } => write!(f, "a redirect from https to `{origin}` is not followed"),
             Self::RedirectScheme { scheme } => write!(f, "a redirect to a `{scheme}:` URL is not followed"),
             Self::Endpoint { origin, named_by } => write!(f, "`{named_by}` lies on `{origin}`, which is not allowed"),
@@ -108,6 +120,10 @@ impl Refusal {
             Self::Secret { origin, .. } | Self::Endpoint { origin, .. } | Self::RedirectedUrl { origin } => {
                 Some(format!("if it is meant to go there, add `{}` to the environment", Allowed::line_to_add(origin)))
             }
+            Self::Outcome { origin, collection, .. } => Some(format!(
+                "if that may be known there, add `{}` to the environment; `always: true` sends the request whatever became of `{collection}`",
+                Allowed::line_to_add(origin)
+            )),
             Self::RedirectedBody { .. } | Self::Downgrade { .. } => {
                 Some("if it is meant to go there, put that URL into the request; `redirects: false` shows the answer".to_owned())
             }

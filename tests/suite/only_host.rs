@@ -1,8 +1,11 @@
 //! A run that is held to a few hosts (`--only-host`, RUNNER_ONLY_HOSTS) connects nowhere else, with or without secrets, and nothing
 //! in a file can change that. The servers that it may not reach must not even see a connection.
 
+use std::sync::Arc;
+
 use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
+use crate::support::tls::{Issuer, config, signed_by_itself};
 
 /// The server that a run is held to, and one that a changed file names.
 struct Project {
@@ -15,7 +18,10 @@ impl Project {
         let answer = || Server::start(|_| Answer::json(200, r#"{"id": 7}"#));
         let foreign = answer();
         let next = foreign.url();
-        let own = Server::start(move |_| Answer::json(200, format!(r#"{{"next": "{next}/next"}}"#)));
+        let own = Server::start(move |request| match request.path.as_str() {
+            "/moved" => Answer::status(307).header("Location", format!("{next}/moved")),
+            _ => Answer::json(200, format!(r#"{{"next": "{next}/next"}}"#)),
+        });
         Self { own, foreign }
     }
 
@@ -51,6 +57,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ("a url under a condition", "", "requests: [{url: FOREIGN/x, when: 1 == 1}]", HELD),
     ("a variable of the collection", "", "{variables: {a: FOREIGN}, requests: [{url: '{{ a }}/x'}]}", HELD),
     ("what an answer gave", "", "requests: [{url: OWN/, capture: {next: $.next}}, {url: '{{ next }}'}]", HELD),
+    ("where an answer leads", "", "requests: [{url: OWN/moved}]", HELD),
     ("a needed collection", "", "{needs: [other.yaml], requests: [{url: OWN/}]}", HELD),
     ("userinfo", "", "requests: [{url: 'http://HOST_OF_OWN@HOST_OF_FOREIGN/x'}]", HELD),
     ("a variable of the environment", "variables: {api_url: FOREIGN}", "requests: [{url: '{{ api_url }}/x'}]", HELD),
@@ -65,6 +72,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ("proxy with userinfo", "proxy: 'http://127.0.0.1@HOST_OF_FOREIGN'", "requests: [{url: OWN/}]", "the proxy is refused"),
     ("insecure", "tls: {insecure: true}", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
     ("insecure of a base", "extends: insecure.yaml", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
+    ("a certificate authority", "tls: {ca: ca.pem}", "requests: [{url: OWN/}]", "`ca` in a file can't be used"),
     ("another host by a header", "", "requests: [{url: OWN/, headers: {Host: HOST_OF_FOREIGN}}]", "to another host"),
     (
         "the other port of the host",
@@ -82,6 +90,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
 
 #[test]
 fn nothing_in_a_file_widens_what_a_run_is_held_to() {
+    let authority = Issuer::new("other").pem();
     for (what, environment, collection, says) in ATTACKS {
         for flag in [true, false] {
             let project = Project::new();
@@ -89,7 +98,8 @@ fn nothing_in_a_file_widens_what_a_run_is_held_to() {
                 .with(environment, collection)
                 .file("other.yaml", project.text("requests: [{url: FOREIGN/x}]"))
                 .file("environments/base.yaml", project.text("variables: {from_base: FOREIGN, own: FOREIGN}"))
-                .file("environments/insecure.yaml", "tls: {insecure: true}");
+                .file("environments/insecure.yaml", "tls: {insecure: true}")
+                .file("environments/ca.pem", &authority);
             let runner = match flag {
                 true => runner.arg(project.text("--only-host=HOST_OF_OWN")),
                 false => runner.env_var("RUNNER_ONLY_HOSTS", project.text("HOST_OF_OWN")),
@@ -135,6 +145,35 @@ fn a_run_goes_to_the_hosts_that_it_is_held_to() {
         let ran = runner.run_unchecked();
         assert_eq!((ran.exit, project.own.lines().len()), (0, 1), "{what}\n{}", ran.all_output());
         assert_eq!(project.foreign.connections(), usize::from(collection == both), "{what}");
+    }
+}
+
+/// Whoever gives the command line decides whom the run trusts; what a file says of it does not count then.
+#[test]
+fn the_command_line_says_whom_a_run_trusts() {
+    for (flags, file, exit) in [
+        (vec!["--cacert=own.pem"], "ca: other.pem", 0),
+        (vec!["--insecure"], "insecure: true", 0),
+        (vec!["--cacert=own.pem", "--insecure"], "{ca: other.pem, insecure: true}", 0),
+        (vec!["--cacert=own.pem"], "insecure: true", 6),
+        (vec!["--insecure"], "ca: other.pem", 6),
+    ] {
+        let pair = signed_by_itself("localhost", |_| ());
+        let config = Arc::new(config(&pair, rustls::ALL_VERSIONS, None));
+        let own = Server::start_at("127.0.0.1".parse().unwrap(), Some(config), |_| Answer::json(200, "{}")).unwrap();
+        let host = own.url().replace("127.0.0.1", "localhost").replace("http://", "https://");
+        let ran = Runner::new()
+            .file(
+                "environments/dev.yaml",
+                format!("tls: {}\n", if file.starts_with('{') { file.to_owned() } else { format!("{{{file}}}") }),
+            )
+            .file("environments/other.pem", Issuer::new("other").pem())
+            .file("own.pem", pair.cert_pem)
+            .file("c.yaml", format!("requests: [{{url: '{host}/'}}]\n"))
+            .args(["c.yaml", "--env", "dev", "--only-host", &host])
+            .args(flags.iter().copied())
+            .run_unchecked();
+        assert_eq!((ran.exit, own.lines().len()), (exit, usize::from(exit == 0)), "{flags:?} {file}\n{}", ran.all_output());
     }
 }
 

@@ -49,9 +49,14 @@ impl Project {
 
     #[track_caller]
     fn assert_refused(&self, what: &str, ran: &Ran) {
+        self.assert_says(what, ran, "may not go to `FOREIGN`");
+    }
+
+    #[track_caller]
+    fn assert_says(&self, what: &str, ran: &Ran, says: &str) {
         let said = ran.all_output();
         assert_eq!((ran.exit, self.foreign.connections()), (6, 0), "{what}: {:?}\n{said}", self.foreign.lines());
-        assert!(said.contains(&self.text("may not go to `FOREIGN`")), "{what}\n{said}");
+        assert!(said.contains(&self.text(says)), "{what}\n{said}");
         assert_no_secret(&said, SECRET);
     }
 }
@@ -113,6 +118,11 @@ fn an_echo_of_something_made_of_a_secret_goes_nowhere_else() {
         ("a number", "url: OWN/, json: {name: '{{ client_secret | length }}'}, capture: {x: $.name}"),
         ("a test", "url: OWN/, json: {name: '{{ client_secret is starting_with(pat=\"s\") }}'}, capture: {x: $.name}"),
         ("a key", "url: OWN/, json: {'{{ client_secret[0:2] }}': 1}, capture: {x: $.echo}"),
+        ("a piece that is cut out of the url", "url: 'OWN/?a={{ client_secret }}', capture: {x: {url: true, regex: 'a=(.{3})'}}"),
+        (
+            "a piece of the url in a template",
+            "url: 'OWN/?a={{ client_secret }}', capture: {x: {value: '{{ response.url | split(pat=\"=\") | last | truncate(length=3) }}'}}",
+        ),
         ("a secret too short to be known", "url: OWN/, json: {name: '{{ short }}'}, capture: {x: $.name}"),
         ("captured under another's condition", "url: OWN/, when: client_secret is starting_with(pat=\"s\"), capture: {x: $.id}"),
         ("not captured", "url: OWN/, when: client_secret is starting_with(pat=\"x\"), capture: {x: $.id}"),
@@ -174,9 +184,60 @@ fn whether_a_needed_collection_passed_is_not_told() {
                 .file("between.yaml", project.text("{needs: [needed.yaml], requests: [{url: OWN/}]}"))
                 .file("needed.yaml", project.text(&format!("requests: [{needed}]")))
                 .run_unchecked();
-            project.assert_refused(&format!("{what}, {how}"), &ran);
+            let name = chain.trim_end_matches(".yaml");
+            project.assert_says(
+                &format!("{what}, {how}"),
+                &ran,
+                &format!("this request would tell `FOREIGN` that `{name}` passed"),
+            );
         }
     }
+}
+
+#[test]
+fn a_refusal_names_what_decided_whether_a_needed_collection_passed() {
+    let project = Project::new();
+    let needed = "requests: [{url: OWN/}, {url: OWN/, name: Guess, body: '{{ client_secret }}', assert: {json: {$.echo: {starts_with: s}}}}]";
+    let address = project.foreign.url();
+    let expected = "
+        needed (needed)
+        ✓ GET    /                                 200 [duration]
+        ✓ POST   Guess                             200 [duration]
+
+        c
+        ! GET    Tell                              refused
+          error: this request would tell `http://127.0.0.1:[port]` that `needed` passed; a secret decided that at `Guess`
+           --> c.yaml:3:11
+            |
+          3 |   - {url: http://127.0.0.1:[port]/, name: Tell}
+            |           CARET
+            |
+            = help: if that may be known there, add `hosts: [127.0.0.1:[port]]` to the environment; `always: true` sends the request whatever became of `needed`
+
+        3 requests: 2 passed, 1 errored in [duration]
+        ";
+    project
+        .runner("\n  needs: [needed.yaml]\n  requests:\n    - {url: FOREIGN/, name: Tell}\n  ")
+        .file("needed.yaml", project.text(needed))
+        .file("environments/dev.local.yaml", LOCAL.replace("'42'", "long-enough"))
+        .expect_exit(6)
+        .expect_stdout(&expected.replace("CARET", &"^".repeat(address.len() + 1)))
+        .run();
+    assert_eq!(project.foreign.connections(), 0);
+}
+
+/// What is sent whatever became of the rest does not tell of it by what a request in between gave.
+#[test]
+fn a_request_that_is_always_sent_tells_nothing_of_a_needed_collection() {
+    let project = Project::new();
+    let ran = project
+        .runner(
+            "{needs: [needed.yaml], requests: [{url: OWN/, capture: {x: $.id}}, \
+             {url: FOREIGN/, always: true, query: {a: '{{ x is defined }}'}}]}",
+        )
+        .file("needed.yaml", project.text("requests: [{url: OWN/, assert: {that: 'client_secret is starting_with(pat=\"s\")'}}]"))
+        .run_unchecked();
+    project.assert_refused("what a request between gave", &ran);
 }
 
 /// Names of members tell what a value holds.
@@ -191,7 +252,7 @@ fn a_test_of_a_member_is_a_test_of_the_value() {
         project.assert_refused(test, &project.runner(&collection).run_unchecked());
     }
     let project = Project::new();
-    let collection = "{variables: {m: {'{{ client_secret[0:6] }}': 1}}, \
+    let collection = "{variables: {m: {'{{ client_secret[0:6] }}': some-text}}, \
                       requests: [{url: 'OWN/{{ m.guess }}', capture: {x: $.id}}, {url: FOREIGN/, query: {a: '{{ x is defined }}'}}]}";
     project.assert_refused("a missing member", &project.runner(collection).run_unchecked());
 }
@@ -243,11 +304,13 @@ fn what_tells_nothing_goes_anywhere() {
 fn a_stored_piece_is_marked() {
     let project = Project::new();
     let collection = "requests: [{url: OWN/, body: '{{ client_secret }}', store: {x: {json: $.echo, regex: '^(.{3})'}}}, \
-                      {url: OWN/, json: {name: '{{ client_secret | length }}'}, store: {size: $.name}}]";
+                      {url: OWN/, json: {name: '{{ client_secret | length }}'}, store: {size: $.name}}, \
+                      {url: OWN/, store: {made: {value: '{{ client_secret | truncate(length=4) }}{{ response.status }}'}}}]";
     let ran = project.runner(collection).run_unchecked();
     let local = ran.read("environments/dev.local.yaml");
-    assert!(local.contains("x: !secret s3c\n") && local.contains("size: !secret 22"), "{local}");
-    for name in ["x", "size"] {
+    let marked = ["x: !secret s3c\n", "size: !secret 22\n", "made: !secret "];
+    assert!(marked.iter().all(|line| local.contains(line)), "{local}");
+    for name in ["x", "size", "made"] {
         let next = format!("requests: [{{url: FOREIGN/, body: '{{{{ {name} }}}}'}}]");
         let ran = ran.again().file("c.yaml", project.text(&next)).args(["c.yaml", "--env", "dev"]).run_unchecked();
         project.assert_refused(name, &ran);
@@ -278,6 +341,7 @@ fn an_echo_of_a_given_secret_is_held_back_without_an_environment() {
     for (what, capture, read) in [
         ("all of it", "$.echo", "{{ x }}"),
         ("a piece", "{json: $.echo, regex: '^(.{3})'}", "{{ x }}"),
+        ("what is made of it", "$.echo", "{{ x | sha256 }}"),
         ("the text itself", "$.id", SECRET),
     ] {
         let project = Project::new();

@@ -649,6 +649,29 @@ fn the_rest_of_the_run_goes_on() {
     assert_eq!(project.own.lines(), ["GET /y"]);
 }
 
+/// A front that serves many hosts passes a request on by its header `Host`.
+#[test]
+fn a_header_leads_no_secret_to_another_host() {
+    for (what, headers) in [("as it is", "Host: HOST_OF_FOREIGN"), ("in other case", "hOST: '{{ \"HOST_OF_FOREIGN\" }}'")] {
+        let project = Project::new();
+        let ran = project.runner(&format!("requests: [{{url: OWN/x, auth: mine, headers: {{{headers}}}}}]")).run_unchecked();
+        assert_eq!((ran.exit, project.own.connections()), (6, 0), "{what}\n{}", ran.all_output());
+        let finding = "would lead the request to another host than that of the url\n   --> c.yaml:1:";
+        assert!(ran.stdout.contains(finding) && ran.stdout.contains(" ^^^^\n"), "{what}\n{}", ran.stdout);
+    }
+}
+
+/// A credential that an environment spells out has no name of its own.
+#[test]
+fn a_credential_that_is_written_out_stays_at_home() {
+    for method in ["bearer: a1b", "basic: {username: me, password: a1b}", "api_key: {header: X-K, value: a1b}"] {
+        let project = Project::new();
+        let environment = format!("variables: {{api_url: OWN}}\nauth: {{mine: {{{method}}}}}\n");
+        let ran = project.with(&environment, "", "requests: [{url: FOREIGN/x, auth: mine}]").run_unchecked();
+        project.assert_refused(method, &ran, "the secret `auth.mine`", 0);
+    }
+}
+
 /// Only the environment and the command line name a proxy.
 #[test]
 fn a_proxy_of_the_process_environment_sees_nothing() {

@@ -93,7 +93,7 @@ impl Subject<'_> {
         if definition.is_some() {
             for read in names.iter().filter(|read| read.environment && read.direct) {
                 if self.values.unset(read.name).is_some() && self.values.makes_secret(read.name) {
-                    found.push(Carried { name: read.name.to_owned(), value: None, origin: None, given: false });
+                    found.push(Carried { name: read.name.to_owned(), value: None, origin: None, given: false, outcome_of: None });
                 }
             }
         }
