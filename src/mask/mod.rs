@@ -12,6 +12,7 @@
 mod encodings;
 mod names;
 mod patterns;
+mod spelling;
 mod writer;
 
 use std::collections::HashSet;

@@ -112,7 +112,8 @@ fn a_key_file_is_masked_by_line_too() {
     let lines = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BKcwggSjAgEAAoIBAQC7/xy+z", "short=="];
     let masker = knowing(&[&format!("{}\n", lines.join("\n"))]);
     assert_eq!(masker.mask(&lines.join("\n")), "***");
-    assert_eq!(masker.mask(&lines.join("\r\n    ")), "-----BEGIN PRIVATE KEY-----\r\n    ***\r\n    ***\r\n    short==");
+    assert_eq!(masker.mask(&lines.join("\r\n    ")), "***");
+    assert_eq!(masker.mask(&lines.join("|")), "-----BEGIN PRIVATE KEY-----|***|***|short==");
     assert_eq!(masker.mask(&lines.join("\\n")), "***");
 }
 
@@ -262,5 +263,34 @@ proptest! {
         let masker = knowing(&["a-secret-of-some-length", "another/one+of them"]);
         prop_assert_eq!(&streamed(&masker, &pieces(&text, &cuts)), &text);
         prop_assert_eq!(streamed(&Masker::new(), &pieces(&text, &cuts)), text);
+    }
+}
+
+/// The figures that `docs/security.md` and the bound on a writer rest on.
+#[test]
+#[ignore = "prints figures"]
+fn figures() {
+    let token = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo5".to_owned();
+    let jwt = format!(
+        "eyJhbGciOiJIUzI1NiJ9.{}.{}",
+        "eyJzdWIiOiIxMjM0NTY3ODkwIn0".repeat(8),
+        "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
+    );
+    let pem: String =
+        (0..26).map(|n| format!("{n:02}{}\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAA/CBKcwggSjAgEAAoIBAQC7+VJTUXY")).collect();
+    for (what, secret) in
+        [("token", token.clone()), ("awkward", AWKWARD.to_owned()), ("jwt", jwt), ("pem", pem), ("8 kB", token.repeat(190))]
+    {
+        let masker = Masker::new();
+        let started = std::time::Instant::now();
+        masker.learn(&Secret::new(secret.as_str()));
+        let learnt = started.elapsed();
+        let all = encodings::all(&secret);
+        println!(
+            "{what}: {} bytes, {} patterns, {} bytes, {learnt:?}",
+            secret.len(),
+            all.len(),
+            all.iter().map(String::len).sum::<usize>()
+        );
     }
 }
