@@ -61,19 +61,20 @@ const PERCENT_SETS: [&AsciiSet; 16] = [
 /// Every pattern for `secret`, and for its longer lines when it has several.
 pub(super) fn all(secret: &str) -> BTreeSet<String> {
     let mut patterns = BTreeSet::new();
-    add(&mut patterns, secret);
+    add(&mut patterns, secret, &spellings(secret));
     let lines = secret.lines().map(str::trim).filter(|line| line.len() < secret.len());
     // The first and last line of a key file say what it is, to everybody.
     for line in lines.filter(|line| line.chars().count() >= SHORTEST_LINE && !line.starts_with("-----")) {
-        add(&mut patterns, line);
+        add(&mut patterns, line, &[line.to_owned()].into());
     }
     patterns
 }
 
-fn add(patterns: &mut BTreeSet<String>, text: &str) {
-    for inner in spellings(text) {
-        patterns.extend(base64(&inner));
-        patterns.extend([false, true].map(|upper| hex(&inner, upper)));
+/// Adds `text` and what stands for it when it, or one of its `spellings`, is in base64 or hex.
+fn add(patterns: &mut BTreeSet<String>, text: &str, spellings: &BTreeSet<String>) {
+    for inner in spellings {
+        patterns.extend(base64(inner));
+        patterns.extend([false, true].map(|upper| hex(inner, upper)));
     }
     // Base64 and hex of base64 and hex. What base64 leaves of the last byte is of no use to anybody.
     for inner in base64_within(text) {
@@ -91,9 +92,10 @@ fn add(patterns: &mut BTreeSet<String>, text: &str) {
 fn spellings(text: &str) -> BTreeSet<String> {
     let mut spellings = BTreeSet::from([text.to_owned()]);
     // Some spell every character.
-    let percent =
-        |upper| hex(text, upper).as_bytes().chunks(2).map(|byte| format!("%{}", String::from_utf8_lossy(byte))).collect();
-    spellings.extend([false, true].map(percent));
+    spellings.extend([false, true].map(|upper| {
+        let digits = hex(text, upper);
+        digits.as_bytes().chunks(2).flat_map(|byte| [b"%", byte].concat()).map(char::from).collect::<String>()
+    }));
     spellings.extend([false, true].map(|hex| numbered(text, |_| true, hex)));
     if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
         return spellings;
