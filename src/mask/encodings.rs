@@ -183,8 +183,8 @@ struct JsonStyle {
 fn json(spellings: &mut BTreeSet<String>, text: &str) {
     let styles = [false, true].into_iter().flat_map(|slash| {
         [(false, false), (true, false), (true, true), (false, true)].into_iter().flat_map(move |(ascii_only, upper_hex)| {
-            // None; Go and Rails; .NET.
-            ["", "<>&", "<>&'+\"`"].map(|escaped| JsonStyle { slash, ascii_only, upper_hex, escaped })
+            // None; Go and Rails; templates of Python; .NET.
+            ["", "<>&", "<>&'", "<>&'+\"`"].map(|escaped| JsonStyle { slash, ascii_only, upper_hex, escaped })
         })
     });
     for style in styles {
@@ -260,7 +260,7 @@ fn quoted(spellings: &mut BTreeSet<String>, text: &str) {
     };
     spellings.insert(escaped(|c| matches!(c, '"' | '\\' | '$' | '`')));
     spellings.insert(escaped(|c| {
-        c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '/' | ':' | '@' | '%' | '+' | '=')
+        c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '/' | ':' | '@' | '%' | '+' | '=' | '\n')
     }));
     for latin in [false, true] {
         spellings.insert(by_byte(text, '"', latin));

@@ -1,5 +1,6 @@
 //! What becomes of secrets: they go where the environment says, and no output shows them.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 
 use proptest::prelude::*;
@@ -9,7 +10,7 @@ use runner::secret::Secret;
 use crate::support::leak::{assert_no_secret, assert_no_secrets, find};
 use crate::support::runner::Runner;
 use crate::support::server::{Answer, Server};
-use crate::support::spell::{SPELLINGS, WHOLE, chains};
+use crate::support::spell::{CHAINS, SPELLINGS, WHOLE, chain};
 
 /// A secret that each encoding spells differently.
 const SECRET: &str = "p/a+s \"w\\ö🔑&<r>'d%";
@@ -94,21 +95,20 @@ fn any_secret() -> impl Strategy<Value = String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 48, max_shrink_iters: 200, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 32, max_shrink_iters: 100, ..ProptestConfig::default() })]
 
     /// Some of the chains for each secret, alone and all in one text.
     #[test]
     fn no_chain_of_two_encodings_hides_a_secret(
         secret in any_secret(),
-        which in prop::collection::vec(any::<prop::sample::Index>(), 24),
-        filler in prop::collection::vec("[a-zA-Z0-9%&\\\\'\"+/=;#<>{} \n]{0,12}", 24),
+        which in prop::collection::vec(0..CHAINS, 12),
+        filler in prop::collection::vec("[a-zA-Z0-9%&\\\\'\"+/=;#<>{} \n]{0,12}", 12),
         cuts in prop::collection::vec(any::<usize>(), 0..30),
     ) {
         let masker = knowing(&[&secret]);
-        let chains = chains(&secret);
         let mut text = String::new();
-        for (which, filler) in which.iter().zip(filler) {
-            let (chain, spelt) = which.get(&chains);
+        for (which, filler) in which.into_iter().zip(filler) {
+            let (chain, spelt) = chain(which, &secret);
             let out = streamed(&masker, spelt.as_bytes(), &cuts);
             let how = find(&out, &[&secret]);
             prop_assert!(how.is_none(), "{chain}: {secret:?} got out, {how:?}: {}", String::from_utf8_lossy(&out));
@@ -142,13 +142,13 @@ fn a_secret_is_found_across_every_border() {
         let text = format!("<{}>", encode(&secret));
         let whole = masker.mask(&text);
         assert!(whole.contains("***") && whole.len() < 40, "{name}: {whole}");
-        for border in (0..text.len()).step_by(if *name == "raw" { 1 } else { 7 }) {
+        for border in (0..text.len()).step_by(if *name == "raw" { 1 } else { 31 }) {
             let out = streamed(&masker, text.as_bytes(), &[border]);
             assert_eq!(String::from_utf8_lossy(&out), whole, "{name}, cut at {border}");
             borders += 1;
         }
     }
-    assert!(borders > 1000, "{borders}");
+    assert!(borders > 500, "{borders}");
 }
 
 /// Secrets of every shape; none is a part of the environment's own words.
@@ -244,14 +244,21 @@ fn no_output_shows_any_secret_in_any_encoding() {
             .file("environments/.gitignore", "*.local.*\n.*.lock\n")
             .file("c.yaml", &collection)
     };
+    // What several runs have in common is decoded once.
+    let mut lines = BTreeSet::new();
+    let mut keep = |output: String| {
+        assert!(secrets.iter().all(|secret| !output.contains(secret)), "{output}");
+        lines.extend(output.lines().map(|line| line.trim().to_owned()));
+    };
     for arguments in runs {
         let ran = runner().args(["c.yaml", "--env", "dev"]).args(arguments.iter().copied()).run_unchecked();
         let sends = arguments != ["--dry-run"];
         assert_eq!(ran.exit, i32::from(sends), "{arguments:?}\n{}", ran.all_output());
         assert!(ran.raw_stdout.contains("***"), "{arguments:?}\n{}", ran.all_output());
-        assert_no_secrets(ran.all_output(), &secrets);
+        keep(ran.all_output());
     }
     let ran = runner().args(["check", "c.yaml", "--env", "dev"]).run_unchecked();
-    assert_no_secrets(ran.all_output(), &secrets);
+    keep(ran.all_output());
+    assert_no_secrets(Vec::from_iter(lines).join("\n"), &secrets);
     assert_eq!(shapes.len() * (SPELLINGS.len() + WHOLE.len()), 24 * 32, "secrets and encodings");
 }

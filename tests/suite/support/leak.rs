@@ -206,7 +206,7 @@ fn a_secret_is_found_in_every_encoding() {
     assert_eq!(find(b"ordinary *** text, cC9hK3*** and p%2Fa***", &[SECRET]), None);
     assert_no_secret("nothing here", SECRET);
     // What the tests send, this finds.
-    for (chain, spelt) in super::spell::chains(SECRET) {
+    for (chain, spelt) in (0..super::spell::CHAINS).map(|number| super::spell::chain(number, SECRET)) {
         assert!(find(format!("x: [{spelt}]").as_bytes(), &[SECRET]).is_some(), "{chain}: {spelt}");
     }
 }

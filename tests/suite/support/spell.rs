@@ -78,17 +78,21 @@ pub(crate) const WHOLE: [Encoding; 8] = [
     ("hex, upper case", |text| text.bytes().map(|byte| format!("{byte:02X}")).collect()),
 ];
 
-/// Every chain of two encodings that is promised: its name and what it makes of `text`.
-pub(crate) fn chains(text: &str) -> Vec<(String, String)> {
-    let mut chains = Vec::new();
-    for (at, (inner, encode)) in SPELLINGS.iter().chain(&WHOLE).enumerate() {
-        let once = encode(text);
+/// How many chains of two encodings are promised.
+pub(crate) const CHAINS: usize = FIXED * (SPELLINGS.len() + WHOLE.len())
+    + (SPELLINGS.len() - FIXED) * SPELLINGS.len()
+    + WHOLE.len() * (SPELLINGS.len() + WHOLE.len());
+
+/// One of the [`CHAINS`]: its name and what it makes of `text`.
+pub(crate) fn chain(number: usize, text: &str) -> (String, String) {
+    let all = || SPELLINGS.iter().chain(&WHOLE);
+    let pairs = all().enumerate().flat_map(|(at, inner)| {
         let free = (FIXED..SPELLINGS.len()).contains(&at);
-        for (outer, encode) in SPELLINGS.iter().chain(WHOLE.iter().filter(|_| !free)) {
-            chains.push((format!("{inner}, then {outer}"), encode(&once)));
-        }
-    }
-    chains
+        all().take(if free { SPELLINGS.len() } else { usize::MAX }).map(move |outer| (inner, outer))
+    });
+    let mut pairs = pairs.skip(number);
+    let (inner, outer) = pairs.next().expect("a number below their count");
+    (format!("{}, then {}", inner.0, outer.0), outer.1(&inner.1(text)))
 }
 
 fn by_char(text: &str, spell: impl Fn(char) -> String) -> String {
