@@ -265,32 +265,3 @@ proptest! {
         prop_assert_eq!(streamed(&Masker::new(), &pieces(&text, &cuts)), text);
     }
 }
-
-/// The figures that `docs/security.md` and the bound on a writer rest on.
-#[test]
-#[ignore = "prints figures"]
-fn figures() {
-    let token = "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo5".to_owned();
-    let jwt = format!(
-        "eyJhbGciOiJIUzI1NiJ9.{}.{}",
-        "eyJzdWIiOiIxMjM0NTY3ODkwIn0".repeat(8),
-        "SflKxwRJSMeKKF2QT4fwpMeJf36POk6yJV_adQssw5c"
-    );
-    let pem: String =
-        (0..26).map(|n| format!("{n:02}{}\n", "MIIEvQIBADANBgkqhkiG9w0BAQEFAA/CBKcwggSjAgEAAoIBAQC7+VJTUXY")).collect();
-    for (what, secret) in
-        [("token", token.clone()), ("awkward", AWKWARD.to_owned()), ("jwt", jwt), ("pem", pem), ("8 kB", token.repeat(190))]
-    {
-        let masker = Masker::new();
-        let started = std::time::Instant::now();
-        masker.learn(&Secret::new(secret.as_str()));
-        let learnt = started.elapsed();
-        let all = encodings::all(&secret);
-        println!(
-            "{what}: {} bytes, {} patterns, {} bytes, {learnt:?}",
-            secret.len(),
-            all.len(),
-            all.iter().map(String::len).sum::<usize>()
-        );
-    }
-}
