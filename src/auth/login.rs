@@ -36,6 +36,15 @@ impl GrantType {
         ("password", Self::Password),
     ];
 
+    /// The name as written under `grant_type`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Extension(text) => text,
+            known => Self::NAMES.iter().find(|(_, grant)| grant == known).map_or("", |(name, _)| name),
+        }
+    }
+
     fn named(text: &str) -> Self {
         Self::NAMES
             .into_iter()
@@ -53,6 +62,8 @@ pub struct Login {
     pub grant_type: GrantType,
     /// Every template of the definition, for the check of names.
     pub templates: Vec<Template>,
+    /// Those that say where it logs in, by the key that names each (`token_endpoint`, `refresh.url`).
+    pub endpoints: Vec<(String, Template)>,
 }
 
 /// Fields that hold one templated text.
@@ -128,13 +139,22 @@ const KEYS: &[&str] = &[
 /// Decodes what stands under `oauth2:`.
 pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
     let fields = decoder.fields(node, "an `oauth2` login", KEYS)?;
-    let mut login = Login { place: decoder.place(node.span), grant_type: GrantType::AuthorizationCode, templates: Vec::new() };
+    let mut login = Login {
+        place: decoder.place(node.span),
+        grant_type: GrantType::AuthorizationCode,
+        templates: Vec::new(),
+        endpoints: Vec::new(),
+    };
     if let Some(grant) = fields.get("grant_type").and_then(|node| decoder.text(node, "`grant_type`")) {
         login.grant_type = GrantType::named(grant);
     }
     for key in TEXTS {
         if let Some(node) = fields.get(key) {
+            let first = login.templates.len();
             collect(decoder, templates, node, key, &mut login.templates);
+            if *key == "issuer" || key.ends_with("_endpoint") {
+                login.endpoints.extend(login.templates.iter().skip(first).map(|template| ((*key).to_owned(), template.clone())));
+            }
         }
     }
     for key in ["scope", "resource"] {
@@ -142,13 +162,13 @@ pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node
             collect(decoder, templates, node, key, &mut login.templates);
         }
     }
-    sections(decoder, templates, &fields, &mut login.templates);
+    sections(decoder, templates, &fields, &mut login);
     options(decoder, &fields);
     Some(login)
 }
 
 /// The nested maps.
-fn sections(decoder: &mut Decoder, templates: &mut Builder, fields: &Fields<'_>, found: &mut Vec<Template>) {
+fn sections(decoder: &mut Decoder, templates: &mut Builder, fields: &Fields<'_>, login: &mut Login) {
     const SECTIONS: &[(&str, &str, &[&str])] = &[
         ("subject", "`subject`", &["type", "id"]),
         ("authorize", "`authorize`", &["params"]),
@@ -165,7 +185,14 @@ fn sections(decoder: &mut Decoder, templates: &mut Builder, fields: &Fields<'_>,
                     decoder.duration(&entry.value, &format!("`{}`", entry.key));
                 }
                 "config" | "key" => {} // a path or a tagged value; read when the login is used
-                _ => walk(decoder, templates, &entry.value, &entry.key, found),
+                _ => {
+                    let first = login.templates.len();
+                    walk(decoder, templates, &entry.value, &entry.key, &mut login.templates);
+                    if (*key, &*entry.key) == ("refresh", "url") {
+                        let urls = login.templates.iter().skip(first);
+                        login.endpoints.extend(urls.map(|template| ("refresh.url".to_owned(), template.clone())));
+                    }
+                }
             }
         }
     }

@@ -1,7 +1,6 @@
 //! The arguments as clap reads them; types only.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,13 +8,16 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::http::{Fixed, NoProxy};
 use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
 
+use super::env::EnvCommand;
+
 /// The command that is meant when none is named.
 const DEFAULT: &str = "run";
-const COMMANDS: [&str; 5] = ["run", "check", "list", "sandbox", "help"];
+const COMMANDS: [&str; 7] = ["run", "check", "list", "env", "explain", "sandbox", "help"];
 
 const USAGE: &str = "runner [run] <COLLECTION>... [--env NAME] [OPTIONS]\n       runner <COMMAND>";
 
@@ -46,6 +48,11 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Show requests, their tags and the variables they need
     List(CheckArgs),
+    /// Show environments and their values, and keep your own values in them
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// Show where each value of a request comes from and where its secrets may go
+    Explain(ExplainArgs),
     /// Run the embedded server alone
     Sandbox(SandboxArgs),
 }
@@ -60,6 +67,9 @@ pub(super) struct RunArgs {
     /// The limit on connecting [default: 10s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) connect_timeout: Option<Duration>,
+    /// The limit on the whole run: what is not sent by then is skipped
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) run_timeout: Option<Duration>,
     /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(super) max_body: Option<usize>,
@@ -76,8 +86,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) non_interactive: bool,
     /// Allow secrets to go to a further host (`upload.box.com`, `host:port`, `*.boxcloud.com`)
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) allow_host: Vec<HostRule>,
+    /// Connect to this host and no other, with or without secrets (also RUNNER_ONLY_HOSTS)
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) only_host: Vec<HostRule>,
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
     /// Show heads of requests and answers (-vv: bodies too)
@@ -103,15 +116,15 @@ pub(super) struct ConnectionArgs {
     /// The client's key (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(super) key: Option<PathBuf>,
-    /// Send everything through a proxy
+    /// Send everything through a proxy (`http`, `https`, `socks5`, `socks5h`)
     #[arg(long, value_name = "URL")]
     pub(super) proxy: Option<String>,
-    /// Hosts that are reached without the proxy, separated by commas
+    /// Hosts that are reached without the proxy, separated by commas; in place of NO_PROXY
     #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
-    pub(super) noproxy: Vec<String>,
-    /// Use this address for a host (`HOST:ADDRESS`, or curl's `HOST:PORT:ADDRESS`)
+    pub(super) noproxy: Option<Vec<NoProxy>>,
+    /// Use this address for a host (`HOST:ADDRESS`, or for one port `HOST:PORT:ADDRESS`)
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = resolve)]
-    pub(super) resolve: Vec<(String, IpAddr)>,
+    pub(super) resolve: Vec<Fixed>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -126,6 +139,13 @@ pub(super) struct PlanArgs {
     /// Collection files, or folders of them
     #[arg(required = true, value_name = "COLLECTION")]
     pub(super) collections: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+}
+
+/// Where values come from, and what every command takes that reads them.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct ValueArgs {
     /// The environment: a name, or the path of its file
     #[arg(short, long = "env", value_name = "NAME|PATH", alias = "environment")]
     pub(super) env: Option<String>,
@@ -141,6 +161,21 @@ pub(super) struct PlanArgs {
     /// Colour in the output
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Colour,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// The collection; `FILE:LINE` also names the request
+    #[arg(value_name = "COLLECTION")]
+    pub(super) collection: PathBuf,
+    /// The request: its name, the start of it, `Group / Name`, or `FILE:LINE`
+    #[arg(value_name = "REQUEST")]
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+    /// Allow secrets to go to a further host, as in a run
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<HostRule>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -197,7 +232,9 @@ pub(super) fn with_suggestion(mut error: clap::Error, arguments: &[OsString]) ->
         return error;
     }
     let command = Args::command();
-    let named = arguments.get(1).and_then(|name| name.to_str()).and_then(|name| command.find_subcommand(name));
+    let word = |at: usize| arguments.get(at).and_then(|word| word.to_str());
+    let named = word(1).and_then(|name| command.find_subcommand(name));
+    let named = named.map(|outer| word(2).and_then(|name| outer.find_subcommand(name)).unwrap_or(outer));
     let flags: Vec<&str> =
         named.into_iter().flat_map(|command| command.get_arguments()).filter_map(|arg| arg.get_long()).collect();
     let word = unknown.trim_start_matches('-').split('=').next().unwrap_or_default();
@@ -245,12 +282,28 @@ fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "expected a size such as `1000`, `10MB` or `64MiB`".to_owned())
 }
 
-fn resolve(text: &str) -> Result<(String, IpAddr), String> {
-    const EXPECTED: &str = "expected `HOST:ADDRESS`, such as `api.example.com:127.0.0.1`";
+/// `HOST:ADDRESS,…`, for one port `HOST:PORT:ADDRESS,…`; the host may be `*`.
+fn resolve(text: &str) -> Result<Fixed, String> {
+    const EXPECTED: &str = "expected `HOST:ADDRESS` or `HOST:PORT:ADDRESS`, such as `api.example.com:443:127.0.0.1`";
+    let addresses = |text: &str| {
+        let bare = |text: &str| text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text).parse().ok();
+        text.split(',').map(|text| bare(text.trim())).collect::<Option<Vec<_>>>()
+    };
     let (host, rest) = text.split_once(':').ok_or(EXPECTED)?;
-    let address = rest.split_once(':').filter(|(port, _)| port.parse::<u16>().is_ok()).map_or(rest, |(_, address)| address);
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    Ok((host.to_ascii_lowercase(), address.parse().map_err(|_| EXPECTED.to_owned())?))
+    let host = match host {
+        "*" => "*".to_owned(),
+        name => match url::Host::parse(name) {
+            Ok(url::Host::Domain(name)) => name,
+            _ => return Err(EXPECTED.to_owned()),
+        },
+    };
+    let with_port = rest.split_once(':').and_then(|(port, rest)| Some((port.parse::<u16>().ok()?, addresses(rest)?)));
+    let (port, addresses) = match with_port {
+        Some((port, addresses)) => (Some(port), addresses),
+        None => (None, addresses(rest).ok_or(EXPECTED)?),
+    };
+    let fixed = Fixed { host, port, addresses };
+    if fixed.moves_localhost() { Err("`localhost` is always this machine".to_owned()) } else { Ok(fixed) }
 }
 
 #[cfg(test)]
@@ -266,9 +319,42 @@ mod tests {
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("10 kB"), Ok(10_000));
         assert!(size("").is_err() && size("-1").is_err() && size("99999999999999999999").is_err());
-        assert_eq!(resolve("A.test:443:[::1]"), Ok(("a.test".to_owned(), "::1".parse().unwrap())));
-        assert_eq!(resolve("a.test:127.0.0.1"), Ok(("a.test".to_owned(), "127.0.0.1".parse().unwrap())));
-        assert!(resolve("a.test").is_err());
+    }
+
+    #[test]
+    fn addresses_are_fixed_as_in_curl() {
+        let fixed = |host: &str, port, addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            Ok(Fixed { host: host.to_owned(), port, addresses })
+        };
+        let table = [
+            ("A.test:443:[::1]", fixed("a.test", Some(443), &["::1"])),
+            ("a.test:443:::1", fixed("a.test", Some(443), &["::1"])),
+            ("a.test:127.0.0.1", fixed("a.test", None, &["127.0.0.1"])),
+            ("a.test:::1", fixed("a.test", None, &["::1"])),
+            ("a.test:443:10.0.0.1,[::1], 10.0.0.2", fixed("a.test", Some(443), &["10.0.0.1", "::1", "10.0.0.2"])),
+            ("*:443:10.0.0.1", fixed("*", Some(443), &["10.0.0.1"])),
+            ("bücher.example:10.0.0.1", fixed("xn--bcher-kva.example", None, &["10.0.0.1"])),
+            ("localhost:127.0.0.9", fixed("localhost", None, &["127.0.0.9"])),
+        ];
+        for (text, expected) in table {
+            assert_eq!(resolve(text), expected, "{text}");
+        }
+        for text in [
+            "a.test",
+            "a.test:",
+            "a.test:443",
+            "a.test:b.test",
+            "a.test:443:",
+            "a.test:99999:10.0.0.1",
+            ":10.0.0.1",
+            "10.0.0.1:10.0.0.2",
+        ] {
+            assert!(resolve(text).unwrap_err().starts_with("expected `HOST:ADDRESS`"), "{text}");
+        }
+        for text in ["localhost:10.0.0.1", "x.localhost:443:10.0.0.1", "localhost.:127.0.0.1,10.0.0.1"] {
+            assert_eq!(resolve(text).unwrap_err(), "`localhost` is always this machine", "{text}");
+        }
     }
 
     #[test]

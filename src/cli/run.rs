@@ -1,8 +1,7 @@
 //! `runner run`.
 
-use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use url::Url;
 
@@ -10,42 +9,51 @@ use crate::clock::Clock;
 use crate::diagnostic::{Diagnostic, Style};
 use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
-use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
+use crate::http::Client;
 use crate::mask::Masker;
-use crate::plan::Plan;
+use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
 use crate::sandbox::{self, Sandbox};
-use crate::secret::Secret;
 use crate::store::Store;
-use crate::trust::HostRule;
+use crate::trust::Origin;
 use crate::world::{Interrupts, World};
 
-use super::args::{ConnectionArgs, RunArgs};
+use super::args::RunArgs;
+use super::given::Asking;
 use super::output::Output;
-use super::setup::{Wishes, plan};
-use super::{Diagnostics, Exit, exit, is_ci, take_stream};
+use super::setup::{self, Wishes};
+use super::{Diagnostics, Exit, connection, exit, is_ci, take_stream};
+
+/// How long work in the background may take when all else is done.
+const LAST_WORK: Duration = Duration::from_millis(200);
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
-    let paint = world.colour(&world.stdout, args.plan.color.into());
+    connection::learn(&args.connection, &masker);
+    let paint = world.colour(&world.stdout, args.plan.values.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
-    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
-    let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
-    if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
-        // Whoever sets it relies on it: it must not be overlooked.
-        let finding = Diagnostic::error(format!(
-            "RUNNER_ONLY_HOSTS is set to `{hosts}`, and this version of runner can't hold a run to it yet"
-        ));
-        return diagnostics.stop(&[finding]);
-    }
-    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
-    let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.values.color.into(), &masker);
+    let asking = match args.non_interactive || world.variables.contains_key("CI") {
+        true => Asking::Never,
+        false => Asking::Now,
+    };
+    let only = match connection::held_to(&args.only_host, &world) {
+        Ok(only) => only,
+        Err(findings) => return diagnostics.stop(&findings),
+    };
+    let wishes =
+        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false, allow_host: &args.allow_host };
+    let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
     };
+    let beyond = plan::beyond(&plan, &only);
+    if !beyond.is_empty() {
+        return diagnostics.stop(&beyond);
+    }
     let settings = ConsoleSettings {
         // The console indents what it explains by two columns.
         style: Style::new(paint).with_columns(width.map(|width| width.saturating_sub(2))),
@@ -58,41 +66,47 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match client(&plan.environment, args, &world.folder) {
+    let client = match connection::client(&plan.environment, args, &world, only) {
         Ok(client) => client,
         Err(finding) => return diagnostics.stop(&[finding]),
     };
+    diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
-    runtime.block_on(drive(&plan, &world, args, &client, &masker, output))
+    let exit = runtime.block_on(drive(&plan, &world, args, client, &masker, output));
+    // A name server that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WORK);
+    exit
 }
 
-async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, masker: &Masker, mut output: Output) -> Exit {
+async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, masker: &Masker, mut output: Output) -> Exit {
     let server = match start_sandbox(&plan.environment, &world.clock).await {
         Ok(server) => server,
         Err(finding) => return output.diagnostics.stop(&[finding]),
     };
+    if let Some(origin) = server.as_ref().and_then(|server| Origin::of(&Url::parse(&server.url()).ok()?)) {
+        client.admit_own(origin);
+    }
     let members = server.as_ref().map(Members);
     let values = Values::new(&plan.environment, &plan.engine, &world.variables, Some(&plan.root), masker)
         .with_sandbox(members.as_ref().map(|members| members as &dyn crate::environment::Sandbox));
-    let hosts = plan.environment.hosts.iter().filter_map(|(host, _)| host.parse::<HostRule>().ok());
-    let gate = Gate::new(&values, hosts.chain(args.allow_host.iter().cloned()).collect());
+    let gate = Gate::new(&values, args.allow_host.clone());
     let store = plan.environment.files.as_ref().map(Store::new);
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
-    let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
+    let mut run = Run::new(plan, &values, &client, masker, gate, &mut output);
     run.store = store.as_ref();
-    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
+    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout, run_timeout: args.run_timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {
-        Ok(mut interrupts) => tokio::select! {
+        Ok(interrupts) => tokio::select! {
             () = run.run() => None,
-            interrupt = interrupts.next() => Some(interrupt),
+            interrupt = interrupts.first() => Some(interrupt),
         },
         // Without handlers the system's own answer to a signal is what is left.
         Err(_) => {
@@ -112,7 +126,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         let _ = output.event(&Event::Notice(&notice));
     }
     if interrupt.is_none() && !args.dry_run {
-        let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
+        let flagged = |name: &str| args.plan.values.var.iter().any(|var| var.split('=').next() == Some(name));
         for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));
             let _ = output.event(&Event::Notice(&notice));
@@ -154,51 +168,4 @@ impl crate::environment::Sandbox for Members<'_> {
             _ => None,
         }
     }
-}
-
-/// The client of the run: the command line before the environment.
-fn client(environment: &Environment, args: &RunArgs, folder: &Path) -> Result<Client, Diagnostic> {
-    let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, folder)?, ..Settings::default() };
-    if let Some(limit) = args.connect_timeout {
-        settings.connect_timeout = limit;
-    }
-    if let Some(body) = args.max_body {
-        settings.limits = Limits { body, ..Limits::default() };
-    }
-    settings.resolve = connection.resolve.clone();
-    let proxy = match (&connection.proxy, &environment.proxy) {
-        (Some(text), _) => Some((text, None)),
-        (None, Some((text, place))) => Some((text, Some(place))),
-        (None, None) => None,
-    };
-    if let Some((text, place)) = proxy {
-        let proxy = Url::parse(text).ok().and_then(|url| Proxy::new(url, connection.noproxy.clone()).ok());
-        let finding = || match place {
-            Some(place) => place.error("`proxy` must be an `http://` or `https://` URL"),
-            None => Diagnostic::error("`--proxy` must be an `http://` or `https://` URL"),
-        };
-        settings.proxy = Some(proxy.ok_or_else(finding)?);
-    }
-    Client::new(settings).map_err(|error| error.finding())
-}
-
-fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
-    let configured = environment.tls.clone().unwrap_or_default();
-    let pick = |flag: &Option<std::path::PathBuf>, configured: Option<std::path::PathBuf>| match flag {
-        Some(path) => Some(folder.join(path)),
-        None => configured,
-    };
-    let read = |path: &Path| {
-        crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
-    };
-    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
-    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
-    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
-    Ok(Tls {
-        ca: ca.map(String::into_bytes),
-        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure,
-    })
 }

@@ -17,7 +17,8 @@ use crate::yaml::{self, Document, Privacy};
 
 use super::decode::{self, Part};
 use super::find::{is_local, local_refused};
-use super::model::{Content, Declaration, Environment, Files, Layer, Variable};
+use super::model::{Content, Declaration, Environment, Files, GivenBy, Layer, Variable};
+use super::userinfo::passwords_of;
 
 /// The deepest chain of `extends`.
 const DEEPEST: usize = 16;
@@ -31,6 +32,8 @@ pub struct Given {
     pub value: Value,
     /// Whether it came as a secret.
     pub secret: bool,
+    /// What gave it.
+    pub by: GivenBy,
 }
 
 impl std::fmt::Debug for Given {
@@ -98,12 +101,12 @@ pub fn load(
     };
     let unread = [loader.shared(path, None), loader.local(&files, masker)];
     let Loader { mut environment, mut findings, uncertain, .. } = loader;
+    learn_credentials(&environment, masker);
     if unread.iter().any(Result::is_err) {
         findings.extend(unread.into_iter().filter_map(Result::err).flatten());
         return Err(findings);
     }
     environment.files = Some(files);
-    learn_credentials(&environment, masker);
     add_given(&mut environment, given);
     Ok(Loaded { environment, findings, uncertain })
 }
@@ -247,15 +250,9 @@ fn learn_credentials(environment: &Environment, masker: &Masker) {
             masker.learn(&Secret::new(credential));
         }
     }
-    if let Some(password) = environment.proxy.as_ref().and_then(|(proxy, _)| password_of(proxy)) {
-        masker.learn(&Secret::new(password));
+    for password in environment.proxy.iter().flat_map(|(proxy, _)| passwords_of(proxy)) {
+        masker.learn(&password);
     }
-}
-
-/// The password in the userinfo of a URL, found also where the rest is no URL.
-fn password_of(url: &str) -> Option<&str> {
-    let (userinfo, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
-    userinfo.split_once(':').map(|(_, password)| password)
 }
 
 fn declare(environment: &mut Environment, name: String, declaration: Declaration) {
@@ -267,7 +264,7 @@ fn declare(environment: &mut Environment, name: String, declaration: Declaration
 
 fn add_given(environment: &mut Environment, given: &[Given]) {
     for given in given {
-        let content = Content::Literal { value: given.value.clone(), secret: given.secret };
+        let content = Content::Literal { value: given.value.clone(), secret: given.secret, by: given.by };
         declare(environment, given.name.clone(), Declaration { layer: Layer::CommandLine, place: None, content });
     }
 }
@@ -318,8 +315,10 @@ pub(super) fn learn_value(value: &Value, masker: &Masker) {
 
 /// Makes a text known; of a URL the password too, which travels without it, as Basic authorisation.
 fn learn_text(text: &str, masker: &Masker) -> Learnt {
-    if let Some(password) = super::values::is_url(text).then(|| password_of(text)).flatten() {
-        masker.learn(&Secret::new(percent_encoding::percent_decode_str(password).decode_utf8_lossy().as_ref()));
+    if super::values::is_url(text) {
+        for password in passwords_of(text) {
+            masker.learn(&password);
+        }
     }
     masker.learn(&Secret::new(text))
 }

@@ -9,10 +9,16 @@
 mod decode;
 mod find;
 mod load;
+mod list;
 mod model;
+mod origin;
+mod userinfo;
 mod values;
 
 pub use find::{available, find};
+pub use list::{Listed, list};
 pub use load::{Given, Loaded, load, without_file};
 pub use model::*;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values};
+pub use origin::Reason;
+pub use userinfo::passwords_of;
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, is_plain_url};

@@ -50,6 +50,7 @@ fn request(method: &str, name: &str) -> Request {
         captures: Vec::new(),
         stores: Vec::new(),
         timeout: None,
+        redirects: None,
         always: false,
     }
 }
@@ -64,6 +65,7 @@ fn exchange(status: u16, headers: &[(&str, &str)], body: &str) -> Exchange {
     let owned =
         |list: &[(&str, &str)]| list.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
     Exchange {
+        hops: Vec::new(),
         request: SentHead {
             method: Method::POST,
             url: Url::parse("https://api.box.com/oauth2/token?x=1").unwrap(),
@@ -206,6 +208,7 @@ fn why_a_request_was_skipped() {
         Skipped::MissingValue { name: name(), producer: "Exchange the code".to_owned() },
         Skipped::FailedNeed { name: "Box OAuth 2.0".to_owned() },
         Skipped::UnsavedValue,
+        Skipped::RunTimeout,
         Skipped::DryRun { name: name() },
     ];
     let all: Vec<_> = reasons.into_iter().map(|reason| step(&request, skipped(reason), None)).collect();
@@ -215,6 +218,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I      skipped: needs `access_token`, which only a real run gets
     ");
     assert_snapshot!(steps(Settings { width: Some(120), ..NORMAL }, &all), @r"
@@ -222,6 +227,7 @@ fn why_a_request_was_skipped() {
     - GET    Who am I                          skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                          skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                          skipped: a value could not be saved before
+    - GET    Who am I                          skipped: the time of the run was up (the limit is `--run-timeout`)
     - GET    Who am I                          skipped: needs `access_token`, which only a real run gets
     ");
     // Only what makes the exit code other than zero.
@@ -230,6 +236,8 @@ fn why_a_request_was_skipped() {
       skipped: needs `access_token`, which `Exchange the code` should have captured
     - GET    Who am I                   skipped: needs `Box OAuth 2.0`, which failed
     - GET    Who am I                     skipped: a value could not be saved before
+    - GET    Who am I
+      skipped: the time of the run was up (the limit is `--run-timeout`)
     ");
 }
 
@@ -339,8 +347,7 @@ fn what_the_server_says_in_one_line() {
 fn a_redirect_is_shown_and_keeps_its_code() {
     let answer = exchange(302, &[("location", "https://app.example/cb?code=AbCdEf&state=1#access_token=xyz")], "");
     let plain = request("GET", "Authorize");
-    let line =
-        "  redirects to https://app.example/cb?code=***&state=1#access_token=***; this version does not follow redirects\n";
+    let line = "  redirects to https://app.example/cb?code=***&state=1#access_token=*** (not followed)\n";
     let shown = steps(NORMAL, &[step(&plain, Outcome::Passed, Some(&answer))]);
     assert!(shown.ends_with(line), "{shown}");
     let shown = steps(NORMAL, &[step(&plain, wrong_status(302), Some(&answer))]);
@@ -474,7 +481,7 @@ fn names_are_aligned_and_shortened_to_the_terminal() {
     ");
     for width in 0..200 {
         let shown = steps(Settings { width: Some(width), ..NORMAL }, &all);
-        let widest = shown.lines().map(text::columns).max().unwrap();
+        let widest = shown.lines().map(columns).max().unwrap();
         assert!(widest <= width.max(34), "{width}: {shown}");
     }
 }

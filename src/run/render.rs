@@ -11,7 +11,7 @@ use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
 
 use crate::http;
-use crate::plan::{Found, Plan, Scope};
+use crate::plan::{Found, Plan, Scope, Taint};
 use crate::secret::Secret;
 use crate::template::{Engine, Error, RESERVED_IN_URL, Template, Tree, Values};
 
@@ -31,6 +31,14 @@ struct RenderedBody {
     /// The body as text, for a dry run; a file as its path.
     text: String,
     content_type: String,
+}
+
+/// The secrets that `request` carries with the values at hand; `based`: its url needs the base.
+///
+/// # Errors
+/// The value of a variable that it reads can't be had.
+pub fn carried(plan: &Plan, unit: usize, scope: &Scope<'_>, request: &Request, based: bool) -> Result<Vec<Carried>, Error> {
+    Renderer { plan, unit, scope }.carried(request, based)
 }
 
 /// Renders requests of one collection.
@@ -67,8 +75,15 @@ impl<'a> Renderer<'a, '_> {
         // Whether a request is sent at all tells something about what its `when` reads.
         let when = request.when.iter().map(|template| (template, false));
         for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
-            for read in template.reads().iter().filter(|read| !read.presence_only) {
+            for read in template.reads() {
                 let Some(name) = read.path.first() else { continue };
+                let doubt = self.scope.doubt(name);
+                if !environment && doubt.secret && !carried.iter().any(|other| other.name == *name) {
+                    carried.push(Carried { name: name.clone(), value: None, origin: doubt.origin, given: doubt.given });
+                }
+                if read.presence_only {
+                    continue;
+                }
                 if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
@@ -80,7 +95,7 @@ impl<'a> Renderer<'a, '_> {
                     }
                 } else if let Some(found) = self.scope.find(name)?.filter(|found| found.secret) {
                     let Found { value, origin, given, .. } = found;
-                    let value = origin.as_ref().and_then(|_| value.as_str().map(Secret::new));
+                    let value = value.as_str().filter(|_| origin.is_some() || given).map(Secret::new);
                     carried.push(Carried { name: name.clone(), value, origin, given });
                 }
             }
@@ -89,6 +104,10 @@ impl<'a> Renderer<'a, '_> {
             && scheme.literal_credential().is_some()
         {
             carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
+        }
+        for (name, outcome) in self.scope.followed().iter().filter(|_| !request.always) {
+            let Taint { origin, given, .. } = outcome.clone();
+            carried.push(Carried { name: format!("whether {name} passed"), value: None, origin, given });
         }
         Ok(carried)
     }
@@ -108,7 +127,10 @@ impl<'a> Renderer<'a, '_> {
             }
         }
         let mut query = self.pairs(&request.query)?;
-        self.authorise(request, &mut headers, &mut query)?;
+        let mut secret = http::SecretParts::default();
+        let tainted = request.headers.iter().filter(|field| !self.secrets_of(field.values.iter()).is_empty());
+        secret.headers.extend(tainted.map(|field| field.name.clone()));
+        secret.headers.extend(self.authorise(request, &mut headers, &mut query)?);
         append_query(&mut url, &query);
         let body = request.body.as_ref().map(|body| self.body(body)).transpose()?;
         if let Some(body) = &body
@@ -121,7 +143,23 @@ impl<'a> Renderer<'a, '_> {
         sent.headers = headers;
         let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
         sent.body = body;
+        let in_body = request.body.as_ref().map(|body| self.secrets_of(body.templates().into_iter()));
+        secret.body = in_body.filter(|names| !names.is_empty());
+        sent.secret = secret;
+        sent.redirects = request.redirects.unwrap_or(http::DEFAULT_REDIRECTS);
         Ok(Rendered { request: sent, body_text, carried: self.carried(request, based)? })
+    }
+
+    /// The names of the secrets that `templates` read.
+    fn secrets_of<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for read in templates.flat_map(Template::reads) {
+            let Some(name) = read.path.first().filter(|name| !names.contains(name)) else { continue };
+            if self.scope.taint(&mut std::iter::once(read)).secret {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
@@ -150,7 +188,7 @@ impl<'a> Renderer<'a, '_> {
             Tree::Map(entries) => {
                 let mut members = Map::new();
                 for (key, value) in entries {
-                    members.insert(self.engine().text(key, self.scope)?, self.tree(value)?);
+                    members.insert(self.protected(key, self.engine().text(key, self.scope)?), self.tree(value)?);
                 }
                 Value::Object(members)
             }
@@ -205,18 +243,19 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    /// Adds what the request is authorised with. It replaces a header of the same name.
+    /// Adds what the request is authorised with. It replaces a header of the same name. Gives the name of the header that holds
+    /// it, if one does.
     fn authorise(
         &self,
         request: &Request,
         headers: &mut Vec<(String, String)>,
         query: &mut Vec<(String, String)>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let named = self.definition(request);
         let (scheme, environment) = match (&request.auth, &named) {
             (Choice::Inline(scheme), _) => (scheme, false),
             (_, Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment))) => (scheme, *environment),
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let text = |template: &Template| {
             let own = self.scope.environment().scope(template.reads());
@@ -241,7 +280,10 @@ impl<'a> Renderer<'a, '_> {
                 let pair = format!("{user}:{}", text(password)?);
                 set("Authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
             }
-            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, fit_for_header(name, text(value)?, value)?),
+            Scheme::ApiKey { carrier: Carrier::Header, name, value } => {
+                set(name, fit_for_header(name, text(value)?, value)?);
+                return Ok(Some(name.clone()));
+            }
             Scheme::ApiKey { carrier: Carrier::Query, name, value } => query.push((name.clone(), text(value)?)),
             Scheme::ApiKey { carrier: Carrier::Cookie, name, value } => {
                 let cookie = fit_for_header("Cookie", format!("{name}={}", text(value)?), value)?;
@@ -251,7 +293,8 @@ impl<'a> Renderer<'a, '_> {
                 }
             }
         }
-        Ok(())
+        // All others are known by their name.
+        Ok(None)
     }
 
     fn body(&self, body: &Body) -> Result<RenderedBody, Error> {

@@ -89,13 +89,7 @@ impl Run<'_, '_> {
 fn problem(place: &Place, store: &Store, error: &StoreError) -> Problem {
     let diagnostic = place.error(error.to_string());
     let (kind, diagnostic) = match error {
-        StoreError::Exposed { tracked: true, .. } => {
-            let help = format!("take it out of the index: git rm --cached {}", store.shown());
-            (ProblemKind::Policy, diagnostic.refusal().help(help))
-        }
-        StoreError::Exposed { tracked: false, .. } => {
-            (ProblemKind::Policy, diagnostic.refusal().help("add this line to the .gitignore beside it: *.local.*"))
-        }
+        StoreError::Exposed { tracked, .. } => (ProblemKind::Policy, diagnostic.refusal().help(store.unexposed(*tracked))),
         StoreError::Locked { .. } | StoreError::Failed { .. } => (ProblemKind::Save, diagnostic),
     };
     Problem { kind, diagnostic: diagnostic.help("`--no-save` keeps the values of a run in memory only") }

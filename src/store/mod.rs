@@ -113,6 +113,15 @@ impl Store {
         &self.shown
     }
 
+    /// How to mend [`StoreError::Exposed`].
+    #[must_use]
+    pub fn unexposed(&self, tracked: bool) -> String {
+        match tracked {
+            true => format!("take it out of the index: git rm --cached {}", self.shown),
+            false => "add this line to the .gitignore beside it: *.local.*".to_owned(),
+        }
+    }
+
     /// Looks whether a save can work: makes the `.gitignore` beside the environment when there is none and gives its name then, asks
     /// git's files, takes the lock once, reads the file, and makes a file in its folder.
     ///
@@ -143,12 +152,19 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
+        self.change(&values.iter().map(change).collect::<Vec<_>>())
+    }
+
+    /// Changes keys of the local file, whatever their section. The changes are on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.refuse_exposed()?;
         let _lock = self.lock()?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.
         let old = self.read()?;
-        let changes: Vec<Change> = values.iter().map(change).collect();
-        let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
+        let new = edit::apply(&old, changes).map_err(|error| self.failed(&error))?;
         write::replace_checked(&self.local, new.as_bytes(), |written| {
             let text = String::from_utf8(written.to_vec()).map_err(|error| error.to_string())?;
             yaml::read(&self.shown, text, Privacy::Hidden).map(drop).map_err(|_| "what was written is no YAML".to_owned())

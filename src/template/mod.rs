@@ -110,7 +110,7 @@ pub struct Read {
     /// Whether the template tests this path (`is defined`, `is undefined`, `default`) where it reads it: itself, elsewhere in
     /// the same expression, or in an `if` around it.
     pub guarded: bool,
-    /// Whether the value itself is never needed, only whether there is one (`is defined`, `is undefined`).
+    /// Whether nothing of the value is ever needed, only whether the name has one (`is defined`, `is undefined`).
     pub presence_only: bool,
 }
 
@@ -150,6 +150,17 @@ impl fmt::Display for Error {
 }
 
 impl std::error::Error for Error {}
+
+impl Error {
+    /// What to tell about it.
+    #[must_use]
+    pub fn into_finding(self) -> Diagnostic {
+        match self {
+            Self::Undefined { path, place } => place.error(format!("`{path}` has no value")),
+            Self::Failed(finding) => *finding,
+        }
+    }
+}
 
 impl From<Diagnostic> for Error {
     fn from(diagnostic: Diagnostic) -> Self {
@@ -210,7 +221,7 @@ impl Template {
                 path: path.parts.clone(),
                 place: Place::new(file, yaml::locate(file, node, path.at.clone())),
                 guarded: path.guarded,
-                presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.tested),
+                presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.bare),
             })
             .collect();
         Self { inner: Arc::new(Inner { place: Place::new(file, node.span), node: node.clone(), syntax, reads, body }) }

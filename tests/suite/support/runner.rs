@@ -231,15 +231,20 @@ impl Running {
         self.stdout.so_far()
     }
 
-    /// What a terminal's Ctrl-C sends.
-    pub(crate) fn interrupt(&self) {
-        // A program that has ended by itself is no mistake here.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    /// What `kill` sends, and the end of a container.
-    pub(crate) fn terminate(&self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    /// What a terminal's Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// What `kill -SIGNAL` sends.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // A program that has ended by itself is no mistake here.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Ends the program as a crash or the power switch would.
