@@ -10,6 +10,7 @@
 //! gets another value.
 
 mod encodings;
+mod filter;
 mod names;
 mod patterns;
 mod spelling;

@@ -12,71 +12,70 @@ use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 
 use super::MASK;
-use super::spelling::{self, Reading};
-
-/// The bytes that the filter looks at. No pattern is shorter.
-const HEAD: usize = 4;
+use super::filter::{Filter, HEAD};
+use super::spelling::{self, Reading, WIDEST_MARGIN};
 
 /// The longest pattern in bytes; a longer text is looked for piece by piece. It bounds what a writer holds back and the work at
 /// each place, whatever a server sends as a token.
 const LONGEST: usize = 512;
 
-/// The filter's bits per pattern: about one false alarm in sixteen places at the worst.
-const BITS_PER_PATTERN: usize = 16;
-
 /// When so many bytes of a pattern stand there, the rest may stand on the next lines: base64 and YAML are wrapped.
 const WRAPPED_FROM: usize = 16;
 
-/// The most steps of all walks from one place. A secret needs one for each of its characters that is spelt; only a great many
-/// backslashes, say, in a text of them need more.
-const MOST_STEPS: usize = 4 * LONGEST;
+/// The work to take a byte that is just itself is one; this is the work for one that may be read in several ways.
+const STEP: usize = 32;
 
-/// Where a pass left off: the number of bytes at the start of the next text that a mask which is already written covers.
-/// `Some(0)`: the mask ends right before it. `None`: ordinary text stands before it.
+/// The work that may be spent on one place: a secret needs a step for each of its characters that is spelt. Only a great many
+/// backslashes, say, in a text of them need more.
+pub(super) const MOST_WORK: usize = 4 * LONGEST * STEP;
+
+/// The work per byte of text that may go on for ever. So a text costs time in proportion to its length whatever stands in it.
+pub(super) const WORK_PER_BYTE: usize = 8 * STEP;
+
+/// Where a pass left off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Resume(Option<usize>);
+pub(super) struct Resume {
+    /// The number of bytes at the start of the next text that a mask which is already written covers. `Some(0)`: the mask ends
+    /// right before it. `None`: ordinary text stands before it.
+    hidden: Option<usize>,
+    /// Whether the rest of the line is hidden, because it takes too much work to read.
+    tangled: bool,
+    pub(super) effort: Effort,
+}
+
+/// The work of a pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Effort {
+    /// What was spent lately.
+    lately: usize,
+    #[cfg(test)]
+    pub(super) all: usize,
+}
+
+impl Effort {
+    fn spend(&mut self, work: usize) {
+        self.lately += work;
+        #[cfg(test)]
+        {
+            self.all += work;
+        }
+    }
+
+    fn is_too_much(self) -> bool {
+        self.lately > MOST_WORK
+    }
+
+    /// `bytes` of text are behind us.
+    fn passed(&mut self, bytes: usize) {
+        self.lately = self.lately.saturating_sub(bytes.saturating_mul(WORK_PER_BYTE));
+    }
+}
 
 /// What to look for.
 #[derive(Default)]
 pub(super) struct Patterns {
     sorted: BTreeSet<Box<[u8]>>,
-    /// A bit for the hash of each pattern's head; its length is a power of two.
-    filter: Vec<u64>,
-    ambiguous: Ambiguous,
-}
-
-/// Which bytes may be read as something else that is part of a pattern.
-struct Ambiguous([bool; 256]);
-
-impl Default for Ambiguous {
-    fn default() -> Self {
-        let mut flags = Self([false; 256]);
-        flags.add(b"%&\\");
-        flags
-    }
-}
-
-impl Ambiguous {
-    fn add(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0[usize::from(byte)] = true;
-        }
-    }
-
-    /// Quotes, blanks and line breaks matter only when a pattern contains what they may stand for.
-    fn learn(&mut self, pattern: &[u8]) {
-        for &byte in pattern {
-            match byte {
-                b'\'' | b'"' => self.add(b"'\""),
-                b' ' | b'\n' => self.add(b"+ \t\r\n"),
-                _ => {}
-            }
-        }
-    }
-
-    fn contains(&self, byte: u8) -> bool {
-        self.0[usize::from(byte)]
-    }
+    filter: Filter,
 }
 
 /// What stands at one place.
@@ -86,6 +85,16 @@ struct Found {
     end: Option<usize>,
     /// Whether a longer one may stand here if more text comes.
     open: bool,
+    /// Whether it takes too much work to tell.
+    tangled: bool,
+}
+
+/// What a look at a place works with; kept to save the allocations.
+#[derive(Default)]
+struct Desk<'p> {
+    walks: Vec<Walk<'p>>,
+    readings: Vec<Reading>,
+    seen: HashSet<(usize, usize, *const u8)>,
 }
 
 /// A place in a text that was read as the first `known` bytes of `pattern`. Of all patterns that begin so it is the first in
@@ -115,29 +124,25 @@ impl Patterns {
     }
 
     fn add_piece(&mut self, text: &str) {
-        let Some(head) = head(text.as_bytes()) else { return };
-        if !self.sorted.insert(text.as_bytes().into()) {
+        let pattern = text.as_bytes();
+        if pattern.len() < HEAD || !self.sorted.insert(pattern.into()) {
             return;
         }
-        self.ambiguous.learn(text.as_bytes());
-        if self.sorted.len() * BITS_PER_PATTERN > self.filter.len() * 64 {
-            self.filter = vec![0; (self.sorted.len() * BITS_PER_PATTERN / 64).next_power_of_two().max(8) * 2];
-            for head in self.sorted.iter().filter_map(|pattern| self::head(pattern)) {
-                set_bit(&mut self.filter, head);
-            }
-        } else {
-            set_bit(&mut self.filter, head);
+        if !self.filter.add(pattern, self.sorted.len()) {
+            self.filter.rebuild(self.sorted.iter().map(AsRef::as_ref));
         }
     }
 
-    /// Whether a pattern stands anywhere in `text`.
+    /// Whether a pattern stands anywhere in `text`, or it takes too much work to tell.
     pub(super) fn occur_in(&self, text: &[u8]) -> bool {
-        let mut at = 0;
-        while let Some(candidate) = self.next_candidate(text, at) {
-            if self.look(&text[candidate..]).end.is_some() {
+        let (mut at, mut desk, mut effort) = (0, Desk::default(), Effort::default());
+        while let Some(place) = self.filter.next(text, at) {
+            effort.passed(place + 1 - at);
+            let found = self.look(&text[place..], &mut desk, &mut effort);
+            if found.end.is_some() || found.tangled {
                 return true;
             }
-            at = candidate + 1;
+            at = place + 1;
         }
         false
     }
@@ -145,80 +150,82 @@ impl Patterns {
     /// Writes `text`, masked, to `out`. Unless this is the `last` text it stops where a pattern may begin that the text's end
     /// cuts off. Gives the number of bytes that are done with; the rest is to be handed in again, with more behind it.
     pub(super) fn pass(&self, text: &[u8], resume: Resume, last: bool, out: &mut Vec<u8>) -> (usize, Resume) {
-        let mut hidden_to = resume.0;
-        let mut plain_from = resume.0.unwrap_or(0);
+        let Resume { hidden, mut tangled, mut effort } = resume;
+        let mut hidden_to = hidden;
         let mut at = 0;
-        while let Some(place) = self.next_candidate(text, at) {
-            let rest = &text[place..];
-            let found = self.look(rest);
-            if let Some(length) = found.end {
-                if hidden_to.is_none_or(|end| end < place) {
+        if tangled {
+            (at, tangled) = end_of_line(text, 0);
+            hidden_to = hidden_to.max(Some(at));
+        }
+        let mut plain_from = hidden_to.unwrap_or(0);
+        let mut desk = Desk::default();
+        let left_off = |done: usize, hidden_to: Option<usize>, tangled, effort| {
+            (done, Resume { hidden: hidden_to.and_then(|end| end.checked_sub(done)), tangled, effort })
+        };
+        while let Some(place) = self.filter.next(text, at) {
+            effort.passed(place - at);
+            let before = effort;
+            let found = self.look(&text[place..], &mut desk, &mut effort);
+            let mut next = place + 1;
+            let mut end = found.end.map(|length| place + length);
+            if found.tangled {
+                (next, tangled) = end_of_line(text, place);
+                end = end.max(Some(next));
+            }
+            if let Some(end) = end {
+                if hidden_to.is_none_or(|hidden| hidden < place) {
                     out.extend_from_slice(&text[plain_from..place]);
                     out.extend_from_slice(MASK.as_bytes());
                 }
-                plain_from = plain_from.max(place + length);
+                plain_from = plain_from.max(end);
                 hidden_to = Some(plain_from);
             }
-            if !last && found.open {
+            if !last && found.open && !found.tangled {
                 out.extend_from_slice(text.get(plain_from..place).unwrap_or_default());
-                return (place, Resume(hidden_to.and_then(|end| end.checked_sub(place))));
+                return left_off(place, hidden_to, false, before);
             }
-            at = place + 1;
+            effort.passed(next - place);
+            at = next;
         }
+        effort.passed(text.len().saturating_sub(at));
         out.extend_from_slice(text.get(plain_from..).unwrap_or_default());
-        (text.len(), Resume(hidden_to.and_then(|end| end.checked_sub(text.len()))))
-    }
-
-    /// The next place at or behind `from` where a pattern may stand; too few bytes to tell count as one.
-    fn next_candidate(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = text.get(from..).filter(|rest| !rest.is_empty())?;
-        // Up to there, one of the first bytes may be read in several ways.
-        let mut unsure = rest.iter().take(HEAD - 1).rposition(|byte| self.ambiguous.contains(*byte)).map_or(0, |at| at + 1);
-        let told = rest.windows(HEAD).enumerate().position(|(place, window)| {
-            if self.ambiguous.contains(window[HEAD - 1]) {
-                unsure = place + HEAD;
-            }
-            place < unsure || head(window).is_some_and(|head| bit(&self.filter, head))
-        });
-        let place = from + told.unwrap_or((rest.len() + 1).saturating_sub(HEAD));
-        (place < text.len()).then_some(place)
+        left_off(text.len(), hidden_to, tangled, effort)
     }
 
     /// The longest pattern that `text`, in whatever spelling, starts with.
-    fn look(&self, text: &[u8]) -> Found {
+    fn look<'p>(&'p self, text: &[u8], desk: &mut Desk<'p>, effort: &mut Effort) -> Found {
         let mut found = Found::default();
-        let mut walks: Vec<Walk<'_>> = self.start(text).into_iter().collect();
-        let (mut readings, mut seen, mut parted) = (Vec::new(), HashSet::new(), false);
-        for _ in 0..MOST_STEPS {
-            let Some(walk) = walks.pop() else { break };
-            let Some(walk) = self.plain(walk, text, &mut found) else { continue };
+        let Some(first) = self.sorted.first() else { return found };
+        let Desk { walks, readings, seen } = desk;
+        walks.clear();
+        walks.push(Walk { pattern: first, known: 0, at: 0 });
+        seen.clear();
+        let mut parted = false;
+        while let Some(walk) = walks.pop() {
+            effort.spend(STEP);
+            if effort.is_too_much() {
+                found.tangled = true;
+                break;
+            }
+            let Some(walk) = self.plain(walk, text, &mut found, effort) else { continue };
             // Two ways to the same place are one.
             if parted && !seen.insert((walk.known, walk.at, walk.pattern.as_ptr())) {
                 continue;
             }
             readings.clear();
             let rest = &text[walk.at..];
-            let cut = spelling::read(rest, &mut readings);
+            let cut = spelling::read(rest, readings);
             found.open = found.open || (cut && self.goes_on(walk));
-            for reading in &readings {
-                self.follow(walk, reading, rest, &mut walks);
+            for reading in readings.iter() {
+                self.follow(walk, reading, rest, walks);
             }
             parted = parted || walks.len() > 1;
         }
         found
     }
 
-    /// The walk from the start of `text`, over the bytes of the filter at once if none is ambiguous.
-    fn start(&self, text: &[u8]) -> Option<Walk<'_>> {
-        let root = Walk { pattern: self.sorted.first()?, known: 0, at: 0 };
-        match text.get(..HEAD).filter(|head| !head.iter().any(|byte| self.ambiguous.contains(*byte))) {
-            Some(head) => self.descend(root, head, HEAD),
-            None => Some(root),
-        }
-    }
-
     /// Goes on to the next byte that may be read in several ways; `None` when no pattern goes on so, or the text ends.
-    fn plain<'p>(&'p self, mut walk: Walk<'p>, text: &[u8], found: &mut Found) -> Option<Walk<'p>> {
+    fn plain<'p>(&'p self, mut walk: Walk<'p>, text: &[u8], found: &mut Found, effort: &mut Effort) -> Option<Walk<'p>> {
         loop {
             if walk.known == walk.pattern.len() {
                 found.end = found.end.max(Some(walk.at));
@@ -229,9 +236,10 @@ impl Patterns {
                     return None;
                 }
                 Some(b'\r' | b'\n') if walk.known >= WRAPPED_FROM => return Some(walk),
-                Some(&byte) if self.ambiguous.contains(byte) => return Some(walk),
+                Some(_) if self.filter.is_ambiguous(&text[walk.at..]) => return Some(walk),
                 Some(byte) => walk = self.descend(walk, &[*byte], walk.at + 1)?,
             }
+            effort.spend(1);
         }
     }
 
@@ -253,7 +261,7 @@ impl Patterns {
             walks.extend(before.filter(|before| matches!(before, b' ' | b'\n')).map(|_| skipped));
         }
         if let ([b'\r' | b'\n'], WRAPPED_FROM..) = (reading.bytes(), walk.known) {
-            let margin = rest[reading.end..].iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            let margin = rest[reading.end..].iter().take(WIDEST_MARGIN).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
             walks.push(Walk { at: end + margin, ..walk });
         }
         if !reading.bytes().is_empty() {
@@ -286,25 +294,7 @@ impl Patterns {
     }
 }
 
-fn head(text: &[u8]) -> Option<u32> {
-    text.first_chunk::<HEAD>().map(|head| u32::from_le_bytes(*head))
-}
-
-fn slot(bits: usize, head: u32) -> (usize, u64) {
-    // Fibonacci hashing: the product's upper half depends on all four bytes.
-    let hash = (u64::from(head).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & (bits - 1);
-    (hash / 64, 1 << (hash % 64))
-}
-
-fn set_bit(filter: &mut [u64], head: u32) {
-    let (word, bit) = slot(filter.len() * 64, head);
-    filter[word] |= bit;
-}
-
-fn bit(filter: &[u64], head: u32) -> bool {
-    if filter.is_empty() {
-        return false;
-    }
-    let (word, bit) = slot(filter.len() * 64, head);
-    filter[word] & bit != 0
+/// Where the line that `from` is in ends, and whether it goes on behind the text.
+fn end_of_line(text: &[u8], from: usize) -> (usize, bool) {
+    memchr::memchr(b'\n', &text[from..]).map_or((text.len(), true), |length| (from + length, false))
 }

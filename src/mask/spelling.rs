@@ -4,6 +4,9 @@
 //! Writers differ in which characters they spell so, in upper and lower case, and in leading zeros. A reader need not know: it
 //! takes any spelling of any character. So these encodings cost no pattern, however many ways of writing there are.
 
+/// The longest margin of a line that goes on another one, in bytes.
+pub(super) const WIDEST_MARGIN: usize = 256;
+
 /// What a place in a text may stand for: up to four bytes, or none for a line break that only wraps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Reading {
@@ -58,9 +61,22 @@ impl Family {
     }
 }
 
-/// Whether something other than the character itself may be meant where `byte` stands.
-pub(super) const fn may_spell(byte: u8) -> bool {
-    Family::of(byte).is_some()
+/// Whether something other than the character itself may be meant at the start of `text`; if it is cut off, it may.
+pub(super) fn may_spell(text: &[u8]) -> bool {
+    let (first, next) = match text {
+        [] => return false,
+        [first] => return Family::of(*first).is_some(),
+        [first, next, ..] => (*first, *next),
+    };
+    // The next character may be spelt too.
+    let spelt = Family::of(next).is_some();
+    match Family::of(first) {
+        None => false,
+        Some(Family::Percent) => spelt || next.is_ascii_hexdigit(),
+        Some(Family::Markup) => spelt || next.is_ascii_alphanumeric() || next == b'#',
+        Some(Family::Backslash) => true,
+        Some(Family::Quote) => spelt,
+    }
 }
 
 /// Adds what the start of `text`, which is not empty, may stand for to `readings`. Says whether the text may end within a
@@ -68,7 +84,7 @@ pub(super) const fn may_spell(byte: u8) -> bool {
 pub(super) fn read(text: &[u8], readings: &mut Vec<Reading>) -> bool {
     let Some(&first) = text.first() else { return true };
     readings.push(Reading::of(&[first], 1));
-    if !may_spell(first) {
+    if !may_spell(text) {
         return false;
     }
     let mut cut = false;
@@ -239,7 +255,7 @@ impl Cursor<'_> {
             b'U' => char::from_u32(self.hex(8)?)?,
             b'\n' => {
                 // A line that only goes on, and the next one's indentation.
-                while self.next_if(|byte| matches!(byte, b' ' | b'\t').then_some(())).is_some() {}
+                (0..WIDEST_MARGIN).try_for_each(|_| self.next_if(|byte| matches!(byte, b' ' | b'\t').then_some(())));
                 return Some(Reading::of(&[], self.at));
             }
             plain if !plain.is_ascii_alphanumeric() => char::from(plain),
