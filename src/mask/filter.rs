@@ -43,7 +43,27 @@ impl Filter {
 
     /// The next place at or behind `from` where a pattern may begin.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
-        (from..text.len()).find(|&place| self.may_begin(&text[place..]))
+        let rest = text.get(from..)?;
+        // Up to there a place has one of the special bytes within its first four.
+        let mut unsure = rest.iter().take(HEAD - 1).rposition(|byte| self.is_special(*byte)).map_or(0, |at| at + 1);
+        let told = rest.windows(HEAD).enumerate().position(|(place, window)| {
+            if self.is_special(window[HEAD - 1]) {
+                unsure = place + HEAD;
+            }
+            if place < unsure { self.may_begin(&rest[place..]) } else { self.has(self.key(window.iter()), HEAD) }
+        });
+        let last = (rest.len() + 1).saturating_sub(HEAD);
+        told.or_else(|| (last..rest.len()).find(|&place| self.may_begin(&rest[place..]))).map(|place| from + place)
+    }
+
+    /// Whether `byte` may have to do with [`Self::is_ambiguous`], or [`BLANKS`].
+    fn is_special(&self, byte: u8) -> bool {
+        match byte {
+            b'%' | b'&' | b'\\' => true,
+            b'\'' | b'"' => self.quotes,
+            b'+' | b' ' | b'\t' | b'\r' | b'\n' => self.blanks,
+            _ => false,
+        }
     }
 
     /// Whether the start of `text` has to be read as what it may stand for, not only as the byte that stands there.
@@ -56,6 +76,12 @@ impl Filter {
         }
     }
 
+    /// Whether a pattern may begin with the bytes of `begun` and then `bytes`; of what is longer than a head this can't tell.
+    pub(super) fn goes_on(&self, begun: &[u8], bytes: &[u8]) -> bool {
+        let length = begun.len() + bytes.len();
+        length > HEAD || self.has(self.key(begun.iter().chain(bytes)), length)
+    }
+
     fn may_begin(&self, text: &[u8]) -> bool {
         let (mut head, mut length) = (0, 0);
         for (at, &byte) in text.iter().take(HEAD).enumerate() {
@@ -63,7 +89,7 @@ impl Filter {
             if !is_blank && self.is_ambiguous(&text[at..]) {
                 break;
             }
-            (head, length) = (head << 8 | u64::from(if is_blank { b' ' } else { byte }), at + 1);
+            (head, length) = (head << 8 | u64::from(self.plain(byte)), at + 1);
             // Behind a blank, more of it may be margin.
             if is_blank && text.get(at + 1).is_some_and(|next| BLANKS.contains(next)) {
                 break;
@@ -73,12 +99,19 @@ impl Filter {
     }
 
     fn set(&mut self, pattern: &[u8]) {
-        let mut head = 0;
-        for (at, &byte) in pattern.iter().take(HEAD).enumerate() {
-            head = head << 8 | u64::from(if self.blanks && BLANKS.contains(&byte) { b' ' } else { byte });
-            let (word, bit) = self.slot(head, at + 1);
+        for length in 1..=HEAD {
+            let (word, bit) = self.slot(self.key(pattern.iter().take(length)), length);
             self.bits[word] |= bit;
         }
+    }
+
+    /// The bytes of a head as one number, in which all blanks are the same if they matter.
+    fn key<'b>(&self, head: impl Iterator<Item = &'b u8>) -> u64 {
+        head.fold(0, |key, &byte| key << 8 | u64::from(self.plain(byte)))
+    }
+
+    fn plain(&self, byte: u8) -> u8 {
+        if self.blanks && BLANKS.contains(&byte) { b' ' } else { byte }
     }
 
     fn has(&self, head: u64, length: usize) -> bool {

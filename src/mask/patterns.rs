@@ -277,7 +277,7 @@ impl Patterns {
             return Some(Walk { known, at, ..walk });
         }
         // What goes on with `bytes` would stand before it, where nothing is that begins so.
-        if rest > bytes {
+        if rest > bytes || !self.filter.goes_on(begun, bytes) {
             return None;
         }
         let wanted = [begun, bytes].concat();
