@@ -104,6 +104,8 @@ struct Walk<'p> {
     pattern: &'p [u8],
     known: usize,
     at: usize,
+    /// Whether what was read last stands for nothing. It is no part of a pattern that ended before it.
+    margin: bool,
 }
 
 impl Patterns {
@@ -198,7 +200,7 @@ impl Patterns {
         let Some(first) = self.sorted.first() else { return found };
         let Desk { walks, readings, seen } = desk;
         walks.clear();
-        walks.push(Walk { pattern: first, known: 0, at: 0 });
+        walks.push(Walk { pattern: first, known: 0, at: 0, margin: false });
         seen.clear();
         let mut parted = false;
         while let Some(walk) = walks.pop() {
@@ -227,7 +229,7 @@ impl Patterns {
     /// Goes on to the next byte that may be read in several ways; `None` when no pattern goes on so, or the text ends.
     fn plain<'p>(&'p self, mut walk: Walk<'p>, text: &[u8], found: &mut Found, effort: &mut Effort) -> Option<Walk<'p>> {
         loop {
-            if walk.known == walk.pattern.len() {
+            if walk.known == walk.pattern.len() && !walk.margin {
                 found.end = found.end.max(Some(walk.at));
             }
             match text.get(walk.at) {
@@ -246,7 +248,7 @@ impl Patterns {
     /// Adds the walks that go on from `walk` when `reading` is what stands at the start of `rest`.
     fn follow<'p>(&'p self, walk: Walk<'p>, reading: &Reading, rest: &[u8], walks: &mut Vec<Walk<'p>>) {
         let end = walk.at + reading.end;
-        let skipped = Walk { at: end, ..walk };
+        let skipped = Walk { at: end, margin: true, ..walk };
         let before = walk.known.checked_sub(1).and_then(|last| walk.pattern.get(last));
         match reading.bytes() {
             [] => walks.extend(before.map(|_| skipped)),
@@ -262,7 +264,7 @@ impl Patterns {
         }
         if let ([b'\r' | b'\n'], WRAPPED_FROM..) = (reading.bytes(), walk.known) {
             let margin = rest[reading.end..].iter().take(WIDEST_MARGIN).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
-            walks.push(Walk { at: end + margin, ..walk });
+            walks.push(Walk { at: end + margin, margin: true, ..walk });
         }
         if !reading.bytes().is_empty() {
             walks.extend(self.descend(walk, reading.bytes(), end));
@@ -274,7 +276,7 @@ impl Patterns {
         let (begun, rest) = walk.pattern.split_at_checked(walk.known)?;
         let known = walk.known + bytes.len();
         if rest.starts_with(bytes) {
-            return Some(Walk { known, at, ..walk });
+            return Some(Walk { known, at, margin: false, ..walk });
         }
         // What goes on with `bytes` would stand before it, where nothing is that begins so.
         if rest > bytes || !self.filter.goes_on(begun, bytes) {
@@ -282,7 +284,7 @@ impl Patterns {
         }
         let wanted = [begun, bytes].concat();
         let pattern = self.sorted.range::<[u8], _>((Bound::Included(wanted.as_slice()), Bound::Unbounded)).next()?;
-        pattern.starts_with(&wanted).then_some(Walk { pattern, known, at })
+        pattern.starts_with(&wanted).then_some(Walk { pattern, known, at, margin: false })
     }
 
     /// Whether some pattern is longer than what is known and begins with it.

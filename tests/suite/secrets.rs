@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
+use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
 use runner::mask::Masker;
@@ -180,7 +181,7 @@ fn shapes() -> Vec<String> {
     ]
     .map(str::to_owned)
     .to_vec();
-    shapes.push((0..700).map(|n| format!("{n}-long/value")).collect::<String>()[..8192].to_owned());
+    shapes.push((0..700).map(|n| format!("{n}-long/value")).collect::<String>()[..1500].to_owned());
     shapes
 }
 
@@ -189,19 +190,30 @@ fn header_safe(text: &str) -> String {
     text.chars().map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
 }
 
-/// A server that gives back the secret of the number that ends the path, in every encoding, in the part of the answer that
-/// starts the path.
-fn mirror(shapes: Vec<String>) -> Server {
+/// The parts of an answer in which a secret comes back.
+const PLACES: [&str; 4] = ["body", "error", "head", "moved"];
+
+/// What a server gave back: the number of the secret and of the encoding, and the place.
+type Sent = BTreeSet<(usize, usize, usize)>;
+
+/// A server that gives back a secret in some of the encodings. The path says in which place, which secret and which turn it is:
+/// in four turns each encoding was in each place.
+fn mirror(shapes: Vec<String>, sent: Arc<Mutex<Sent>>) -> Server {
     Server::start(move |request| {
-        let Some(secret) = request.path.rsplit('/').next().and_then(|last| shapes.get(last.parse::<usize>().ok()?)) else {
-            return Answer::json(200, "{}");
-        };
-        let part = request.path.split('/').nth(1).unwrap_or_default();
-        // A header of 8 kB in so many encodings is more than any client takes.
-        let few = if secret.len() > 1000 && part != "body" { 3 } else { usize::MAX };
-        let all: String = SPELLINGS.iter().chain(&WHOLE).take(few).map(|(_, encode)| format!("[{}] ", encode(secret))).collect();
+        let mut path = request.path.split('/').skip(1);
+        let place = path.next().and_then(|name| PLACES.iter().position(|place| *place == name));
+        let (number, turn) = (path.next().and_then(|n| n.parse().ok()), path.next().and_then(|n| n.parse::<usize>().ok()));
+        let (Some(place), Some(number), Some(turn)) = (place, number, turn) else { return Answer::json(200, "{}") };
+        let secret: &String = &shapes[number];
+        let mut all = String::new();
+        for (encoding, (_, encode)) in SPELLINGS.iter().chain(&WHOLE).enumerate() {
+            if (encoding + number + place + turn) % PLACES.len() == 0 {
+                all.push_str(&format!("[{}] ", encode(secret)));
+                sent.lock().unwrap().insert((number, encoding, place));
+            }
+        }
         let head = header_safe(&all);
-        match part {
+        match PLACES[place] {
             "error" => Answer::raw(format!(
                 "HTTP/1.1 500 {head}\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html><title>Oh no</title><p>{all}</p></html>",
             )),
@@ -215,50 +227,52 @@ fn mirror(shapes: Vec<String>) -> Server {
     })
 }
 
-/// Every secret in every encoding, in every part of an answer, to every output.
-#[test]
-fn no_output_shows_any_secret_in_any_encoding() {
-    let shapes = shapes();
-    let server = mirror(shapes.clone());
+/// A request to each place for each secret.
+fn requests(secrets: usize, turn: usize) -> String {
     let mut collection = "requests:\n".to_owned();
-    let mut local = "variables:\n".to_owned();
-    for (number, secret) in shapes.iter().enumerate() {
-        local.push_str(&format!("  s{number}: !secret {}\n", serde_json::Value::from(secret.as_str())));
-        for place in ["body", "error", "head", "moved"] {
-            collection.push_str(&format!(
-                "  - name: {place} {number}
-    url: '{{{{ api_url }}}}/{place}/{number}'
+    for (number, place) in (0..secrets).flat_map(|number| PLACES.map(|place| (number, place))) {
+        collection.push_str(&format!(
+            "  - name: {place} {number}
+    url: '{{{{ api_url }}}}/{place}/{number}/{turn}'
     method: POST
     body: '{{{{ s{number} }}}}'
     assert: {{status: 299, headers: {{X-Echo: '{{{{ s{number} }}}}', Location: x}}, body: {{contains: 'no {{{{ s{number} }}}}', equals: x}}}}
     capture: {{c{number}: {{header: X-None}}, d{number}: $.x}}\n"
-            ));
-        }
+        ));
+    }
+    collection
+}
+
+/// Every secret in every encoding, in every part of an answer, to every output.
+#[test]
+fn no_output_shows_any_secret_in_any_encoding() {
+    let shapes = shapes();
+    let sent = Arc::default();
+    let server = mirror(shapes.clone(), Arc::clone(&sent));
+    let mut local = "variables:\n".to_owned();
+    for (number, secret) in shapes.iter().enumerate() {
+        local.push_str(&format!("  s{number}: !secret {}\n", serde_json::Value::from(secret.as_str())));
     }
     let secrets: Vec<&str> = shapes.iter().map(String::as_str).collect();
-    let runs = [&["-q"][..], &[], &["-v"], &["-vv"], &["--dry-run"], &["-v", "--color", "always"]];
-    let runner = || {
-        Runner::new()
+    // What several runs have in common is decoded once.
+    let mut lines = BTreeSet::new();
+    let outputs = [&["-q"][..], &[], &["-v"], &["-vv"], &["-vv", "--color", "always"], &["--dry-run"], &["check"]];
+    for (turn, arguments) in outputs.into_iter().enumerate() {
+        let ran = Runner::new()
             .file("environments/dev.yaml", format!("variables: {{api_url: '{}'}}\n", server.url()))
             .file("environments/dev.local.yaml", &local)
             .file("environments/.gitignore", "*.local.*\n.*.lock\n")
-            .file("c.yaml", &collection)
-    };
-    // What several runs have in common is decoded once.
-    let mut lines = BTreeSet::new();
-    let mut keep = |output: String| {
-        assert!(secrets.iter().all(|secret| !output.contains(secret)), "{output}");
+            .file("c.yaml", requests(shapes.len(), turn))
+            .args(arguments.iter().copied())
+            .args(["c.yaml", "--env", "dev"])
+            .run_unchecked();
+        let sends = !arguments.contains(&"--dry-run") && !arguments.contains(&"check");
+        let output = ran.all_output();
+        assert_eq!(ran.exit, i32::from(sends), "{arguments:?}\n{output}");
+        assert!(output.contains("***") || !sends, "{arguments:?}\n{output}");
+        assert!(secrets.iter().all(|secret| !output.contains(secret)), "{arguments:?}\n{output}");
         lines.extend(output.lines().map(|line| line.trim().to_owned()));
-    };
-    for arguments in runs {
-        let ran = runner().args(["c.yaml", "--env", "dev"]).args(arguments.iter().copied()).run_unchecked();
-        let sends = arguments != ["--dry-run"];
-        assert_eq!(ran.exit, i32::from(sends), "{arguments:?}\n{}", ran.all_output());
-        assert!(ran.raw_stdout.contains("***"), "{arguments:?}\n{}", ran.all_output());
-        keep(ran.all_output());
     }
-    let ran = runner().args(["check", "c.yaml", "--env", "dev"]).run_unchecked();
-    keep(ran.all_output());
     assert_no_secrets(Vec::from_iter(lines).join("\n"), &secrets);
-    assert_eq!(shapes.len() * (SPELLINGS.len() + WHOLE.len()), 24 * 32, "secrets and encodings");
+    assert_eq!(sent.lock().unwrap().len(), 24 * 32 * 4, "secrets, encodings and places");
 }
