@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::Diagnostic;
-use crate::environment::{Environment, passwords_of};
-use crate::http::{Client, Error, Identity, Limits, NoProxy, Proxy, Settings, Tls};
+use crate::environment::{Environment, Tls, TlsFile, passwords_of};
+use crate::http::{Client, Error, Limits, NoProxy, Proxy, Settings};
 use crate::mask::Masker;
-use crate::secret::Secret;
+use crate::plan;
 use crate::trust::{HeldBy, HostRule, OnlyHosts};
 use crate::world::World;
 
@@ -63,9 +63,18 @@ pub(super) fn held_to(flag: &[HostRule], world: &World) -> Result<OnlyHosts, Vec
 }
 
 /// The client of a run that is held to `only`.
-pub(super) fn client(environment: &Environment, args: &RunArgs, world: &World, only: OnlyHosts) -> Result<Client, Diagnostic> {
+///
+/// # Errors
+/// What stands in its way: a file, the proxy.
+pub(super) fn client(
+    environment: &Environment,
+    args: &RunArgs,
+    world: &World,
+    only: OnlyHosts,
+) -> Result<Client, Vec<Diagnostic>> {
     let connection = &args.connection;
-    let mut settings = Settings { tls: tls(environment, connection, &world.folder)?, only, ..Settings::default() };
+    let mut settings = Settings { tls: plan::tls(environment)?, only, ..Settings::default() };
+    settings.tls.insecure |= connection.insecure;
     if let Some(limit) = args.connect_timeout {
         settings.connect_timeout = limit;
     }
@@ -75,8 +84,8 @@ pub(super) fn client(environment: &Environment, args: &RunArgs, world: &World, o
     settings.resolve = connection.resolve.clone();
     let except = || except(connection, &world.variables);
     settings.proxy = match (&connection.proxy, &environment.proxy) {
-        (Some(text), _) => Some(Proxy::parse(text, except()).map_err(|error| named(error, connection).finding())?),
-        (None, Some((text, place))) => Some(Proxy::parse(text, except()).map_err(|error| place.error(error.to_string()))?),
+        (Some(text), _) => Some(Proxy::parse(text, except()).map_err(|error| vec![under_flag(error).finding()])?),
+        (None, Some((text, place))) => Some(Proxy::parse(text, except()).map_err(|error| vec![place.error(error.to_string())])?),
         (None, None) => None,
     };
     if let Some(origin) = settings.proxy.as_ref().and_then(Proxy::origin)
@@ -86,10 +95,10 @@ pub(super) fn client(environment: &Environment, args: &RunArgs, world: &World, o
             let finding = Diagnostic::error(format!("the proxy is refused: {refusal}")).refusal();
             let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
             let place = environment.proxy.as_ref().filter(|_| connection.proxy.is_none()).map(|(_, place)| place.clone());
-            place.map_or(finding.clone(), |place| finding.at(place))
+            vec![place.map_or(finding.clone(), |place| finding.at(place))]
         })?;
     }
-    Client::new(settings).map_err(|error| named(error, connection).finding())
+    Client::new(settings).map_err(|error| vec![error.finding()])
 }
 
 /// The hosts that are reached without the proxy. As in curl the flag goes before the variable, and the variable in lower case
@@ -104,36 +113,16 @@ fn except(connection: &ConnectionArgs, process: &BTreeMap<String, String>) -> Ve
     }
 }
 
-/// An error about a setting, under the name of the flag that it came with.
-fn named(error: Error, connection: &ConnectionArgs) -> Error {
-    let Error::Settings { what, reason } = error else { return error };
-    let what = match what {
-        "proxy" if connection.proxy.is_some() => "--proxy",
-        "tls.ca" if connection.cacert.is_some() => "--cacert",
-        "tls.cert" if connection.cert.is_some() => "--cert",
-        "tls.key" if connection.key.is_some() => "--key",
-        what => what,
-    };
-    Error::Settings { what, reason }
+/// The certificates and the key that the command line names.
+pub(super) fn given_tls(connection: &ConnectionArgs, folder: &Path) -> Tls {
+    let file = |flag: &Option<PathBuf>| flag.as_ref().map(|path| TlsFile { path: folder.join(path), place: None });
+    Tls { ca: file(&connection.cacert), cert: file(&connection.cert), key: file(&connection.key), insecure: None }
 }
 
-/// The certificates and the key, read.
-fn tls(environment: &Environment, connection: &ConnectionArgs, folder: &Path) -> Result<Tls, Diagnostic> {
-    let configured = environment.tls.clone().unwrap_or_default();
-    let pick = |flag: &Option<PathBuf>, configured: Option<PathBuf>| match flag {
-        Some(path) => Some(folder.join(path)),
-        None => configured,
-    };
-    let read = |path: &Path| {
-        crate::files::read::read_text(path)
-            .map_err(|error| Diagnostic::error(format!("the certificate or key `{}` {error}", path.display())))
-    };
-    let ca = pick(&connection.cacert, configured.ca).map(|path| read(&path)).transpose()?;
-    let cert = pick(&connection.cert, configured.cert).map(|path| read(&path)).transpose()?;
-    let key = pick(&connection.key, configured.key).map(|path| read(&path)).transpose()?;
-    Ok(Tls {
-        ca: ca.map(String::into_bytes),
-        identity: cert.zip(key).map(|(cert, key)| Identity { cert: cert.into_bytes(), key: Secret::new(key) }),
-        insecure: connection.insecure || configured.insecure.is_some(),
-    })
+/// An error about the proxy of the command line, under the name of its flag.
+fn under_flag(error: Error) -> Error {
+    match error {
+        Error::Settings { what: "proxy", reason } => Error::Settings { what: "--proxy", reason },
+        error => error,
+    }
 }

@@ -112,6 +112,12 @@ impl Diagnostics {
     }
 }
 
+/// What drives everything that waits, on the current thread.
+fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Diagnostic::error(format!("the runtime could not be started: {error}")))
+}
+
 /// Takes a stream out of the world; nobody else writes to it from here on.
 fn take_stream(stream: &mut Stream) -> Stream {
     std::mem::replace(stream, Stream::new(Box::new(std::io::sink()), false, None))

@@ -13,7 +13,7 @@ use crate::http::Client;
 use crate::mask::Masker;
 use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
-use crate::run::{Gate, Policy, Run};
+use crate::run::{Gate, Policy, Run, UnderWay};
 use crate::sandbox::{self, Sandbox};
 use crate::store::Store;
 use crate::trust::Origin;
@@ -23,7 +23,7 @@ use super::args::RunArgs;
 use super::given::Asking;
 use super::output::Output;
 use super::setup::{self, Wishes};
-use super::{Diagnostics, Exit, connection, exit, is_ci, take_stream};
+use super::{Diagnostics, Exit, connection, exit, is_ci, runtime, take_stream};
 
 /// How long work in the background may take when all else is done.
 const LAST_WORK: Duration = Duration::from_millis(200);
@@ -44,8 +44,15 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         Ok(only) => only,
         Err(findings) => return diagnostics.stop(&findings),
     };
-    let wishes =
-        Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false, allow_host: &args.allow_host };
+    let tls = connection::given_tls(&args.connection, &world.folder);
+    let wishes = Wishes {
+        no_save: args.no_save,
+        fresh_token: args.fresh_token,
+        asking,
+        tls: Some(&tls),
+        open: false,
+        allow_host: &args.allow_host,
+    };
     let plan = match setup::plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
@@ -68,12 +75,12 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     };
     let client = match connection::client(&plan.environment, args, &world, only) {
         Ok(client) => client,
-        Err(finding) => return diagnostics.stop(&[finding]),
+        Err(findings) => return diagnostics.stop(&findings),
     };
     diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
+        Err(finding) => return diagnostics.stop(&[finding]),
     };
     let console = Console::new(masker.writer(stdout), masker.clone(), settings);
     let output = Output { console, diagnostics, broken: None, quiet: args.quiet };
@@ -121,9 +128,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
         summary.interrupted = true;
         summary.duration = started.elapsed();
     }
-    if let (Some(_), Some(name)) = (interrupt, under_way) {
-        let notice = Diagnostic::warning(format!("interrupted while `{name}` was under way; the server may have received it"));
-        let _ = output.event(&Event::Notice(&notice));
+    if let (Some(_), Some(under_way)) = (interrupt, under_way) {
+        let _ = output.event(&Event::Notice(&half_done(&under_way)));
     }
     if interrupt.is_none() && !args.dry_run {
         let flagged = |name: &str| args.plan.values.var.iter().any(|var| var.split('=').next() == Some(name));
@@ -139,6 +145,17 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
         None if !written => Exit::Unsaved,
         None => exit::of_summary(&summary),
     }
+}
+
+/// What an interrupted run must tell.
+fn half_done(under_way: &UnderWay) -> Diagnostic {
+    Diagnostic::warning(match under_way {
+        UnderWay::Answer { request } => format!("interrupted while `{request}` was under way; the server may have received it"),
+        UnderWay::Save { request, names } => {
+            let names = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            format!("interrupted while `{request}` waited to save {names}: not saved")
+        }
+    })
 }
 
 /// Starts the embedded server when the environment asks for it.

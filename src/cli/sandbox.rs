@@ -9,16 +9,16 @@ use crate::sandbox::{self, Sandbox};
 use crate::world::{ColourChoice, World, interrupted};
 
 use super::args::SandboxArgs;
-use super::{Diagnostics, Exit};
+use super::{Diagnostics, Exit, runtime};
 
 /// Runs the sandbox.
 pub(super) fn run(mut world: World, args: &SandboxArgs) -> Exit {
     let masker = Masker::new();
     let mut diagnostics = Diagnostics::of(&mut world, ColourChoice::Auto, &masker);
     let settings = sandbox::Settings { state: state(&world), clock: world.clock.clone(), port: args.port };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let runtime = match runtime() {
         Ok(runtime) => runtime,
-        Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
+        Err(finding) => return diagnostics.stop(&[finding]),
     };
     runtime.block_on(async {
         let server = match sandbox::start(settings).await {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Diagnostic;
+use crate::environment::Tls;
 use crate::mask::Masker;
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::trust::HostRule;
@@ -21,6 +22,8 @@ pub(super) struct Wishes<'w> {
     pub(super) fresh_token: bool,
     /// Who is asked for a secret.
     pub(super) asking: Asking,
+    /// What is said about TLS.
+    pub(super) tls: Option<&'w Tls>,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
     /// `--allow-host`.
@@ -45,6 +48,7 @@ pub(super) fn plan(
         environment: args.values.env.as_deref(),
         root: args.values.root.as_deref(),
         given: &given,
+        tls: wishes.tls,
         folder: &world.folder,
         masker,
     };

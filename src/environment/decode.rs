@@ -10,7 +10,7 @@ use crate::mask::is_secret_name;
 use crate::template::{Builder, Syntax, name_problem};
 use crate::yaml::{Decoder, Document, Entry, Node, to_json};
 
-use super::model::{Content, Declaration, Layer, SandboxChoice, Stored, Tls};
+use super::model::{Content, Declaration, Layer, SandboxChoice, Stored, Tls, TlsFile};
 use super::userinfo::passwords_of;
 
 const SHARED: &[&str] = &["extends", "sandbox", "variables", "hosts", "auth", "tls", "proxy", "description"];
@@ -235,7 +235,8 @@ fn tls(decoder: &mut Decoder, node: &Node, folder: &Path) -> Option<Tls> {
     let fields = decoder.fields(node, "`tls`", &["ca", "cert", "key", "insecure"])?;
     let mut path = |key: &str| {
         let node = fields.get(key)?;
-        decoder.text(node, &format!("`{key}`")).map(|text| folder.join(text))
+        let path = folder.join(decoder.text(node, &format!("`{key}`"))?);
+        Some(TlsFile { path, place: Some(decoder.place(node.span)) })
     };
     let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
     let insecure =

@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::files::git::{self, Standing};
 use crate::files::read::{ReadError, read_local, read_text};
 use crate::files::root::Root;
+use crate::files::rule::Rule;
 use crate::mask::{Learnt, Masker, SHORTEST};
 use crate::secret::Secret;
 use crate::template::Builder;
@@ -138,7 +139,19 @@ impl Loader<'_> {
         if self.chain.len() >= DEEPEST {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
-        let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
+        let unreadable = |rule: Rule| vec![rule.judge(at(Diagnostic::error(format!("the environment `{name}` {rule}"))))];
+        let text = match named_at {
+            // Whoever runs the program chose this file.
+            None => read_text(path).map_err(|error| unreadable(error.into()))?,
+            Some(_) => {
+                let mut opened = self.root.open_for_environment(path).map_err(unreadable)?;
+                // A link that leads to a local file would show its lines.
+                if is_local(&opened.path) {
+                    return Err(vec![at(local_refused(&name))]);
+                }
+                opened.text().map_err(|error| unreadable(error.into()))?
+            }
+        };
         let document = yaml::read_on(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
@@ -177,13 +190,23 @@ impl Loader<'_> {
                 return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };
-        if git::standing(&files.local) == Standing::Tracked {
-            return Err(vec![
-                Diagnostic::error(format!("`{name}` holds secrets and is tracked by git"))
-                    .help(format!("take it out of the index: git rm --cached {name}"))
-                    .help("and change the secrets where they come from if it was ever pushed")
-                    .refusal(),
-            ]);
+        match git::standing(&files.local) {
+            Standing::Tracked => {
+                return Err(vec![
+                    Diagnostic::error(format!("`{name}` holds secrets and is tracked by git"))
+                        .help(format!("take it out of the index: git rm --cached {name}"))
+                        .help("and change the secrets where they come from if it was ever pushed")
+                        .refusal(),
+                ]);
+            }
+            Standing::Unclear(reason) => {
+                return Err(vec![
+                    Diagnostic::error(format!("can't tell whether git tracks `{name}`, so it is not read: {reason}"))
+                        .help("a local file that came with the project could say where your secrets go")
+                        .refusal(),
+                ]);
+            }
+            Standing::Outside | Standing::Ignored | Standing::NotIgnored => {}
         }
         if local.is_loose() {
             self.findings.push(

@@ -21,4 +21,4 @@ pub use load::{Given, Loaded, load, without_file};
 pub use model::*;
 pub use origin::Reason;
 pub use userinfo::passwords_of;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, is_plain_url};
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, file_finding, is_plain_url, read_file};

@@ -8,6 +8,7 @@
 mod build;
 mod circles;
 mod destinations;
+mod files;
 mod names;
 mod scope;
 mod unset;
@@ -24,6 +25,7 @@ use crate::template::Engine;
 
 pub use build::{Inputs, build};
 pub use destinations::{allowed, beyond};
+pub use files::tls;
 pub use names::{all_templates, sent_templates, wanted_names};
 pub use scope::{Found, Scope, Taint};
 pub use unset::ways_to_give;

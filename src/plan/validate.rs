@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::auth::{Choice, Method};
-use crate::collection::{Body, Request};
+use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::Values;
 use crate::http::Proxy;
@@ -13,6 +13,7 @@ use crate::trust::HostRule;
 use super::Plan;
 use super::circles::{collection_circles, environment_circles};
 use super::destinations::{ForeignEndpoint, foreign_endpoints};
+use super::files::{body_file, tls, variable_files};
 use super::names::Names;
 use super::unset::must_be_set;
 
@@ -42,7 +43,7 @@ pub fn validate(
     let names = Names::new(plan, rules.open);
     let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
     let foreign = foreign_endpoints(plan, &values, rules.allow_host);
-    let mut findings = static_findings(plan, &names, process, (rules, &foreign));
+    let mut findings = static_findings(plan, &names, &values, (rules, &foreign));
     findings.extend(foreign.into_iter().map(|foreign| foreign.finding));
     if findings.is_empty() && rules.run {
         if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
@@ -54,22 +55,30 @@ pub fn validate(
 }
 
 /// What is wrong with the readable parts of a plan whose files have mistakes. With `open` an unknown name is no finding.
-pub(super) fn findings_of(plan: &Plan, open: bool) -> Vec<Diagnostic> {
+pub(super) fn findings_of(plan: &Plan, open: bool, masker: &Masker) -> Vec<Diagnostic> {
+    let process = BTreeMap::new();
+    let values = Values::new(&plan.environment, &plan.engine, &process, Some(&plan.root), masker);
     let rules = Rules { no_save: false, open, run: false, allow_host: &[] };
-    static_findings(plan, &Names::new(plan, open), &BTreeMap::new(), (rules, &[]))
+    static_findings(plan, &Names::new(plan, open), &values, (rules, &[]))
 }
 
-/// What can be told without a single value.
-fn static_findings(
-    plan: &Plan,
+/// What can be told without a value that must be set or a run brings.
+fn static_findings<'p>(
+    plan: &'p Plan,
     names: &Names<'_>,
-    process: &BTreeMap<String, String>,
+    values: &'p Values<'p>,
     (rules, foreign): (Rules<'_>, &[ForeignEndpoint<'_>]),
 ) -> Vec<Diagnostic> {
+    let process = values.process();
     let mut findings = Vec::new();
     names.environment(&mut findings);
     hosts(plan, &mut findings);
     proxy(plan, &mut findings);
+    // Without a collection nothing is sent: who only looks at values needs no certificates.
+    if !plan.units.is_empty() {
+        findings.extend(tls(&plan.environment).err().into_iter().flatten());
+    }
+    variable_files(plan, process, &mut findings);
     environment_circles(plan, process, &mut findings);
     for unit in 0..plan.units.len() {
         names.collection(unit, &mut findings);
@@ -80,7 +89,7 @@ fn static_findings(
             names.request(unit, index, &mut findings);
             auth(plan, (unit, rules.open), request, foreign, &mut findings);
             stores(plan, request, rules, &mut findings);
-            body_file(plan, unit, request, &mut findings);
+            body_file(plan, names, values, (unit, request), &mut findings);
         }
     }
     findings.extend(names.without_environment());
@@ -176,17 +185,6 @@ fn stores(plan: &Plan, request: &Request, rules: Rules<'_>, findings: &mut Vec<D
                     .help("store it under another name, or take the value out of the environment"),
             );
         }
-    }
-}
-
-/// A body file whose path is no template is looked for now.
-fn body_file(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
-    let Some(Body::File { path, .. }) = &request.body else { return };
-    let Some(text) = path.literal().and_then(|value| value.as_str()) else { return };
-    let folder = plan.units[unit].collection.path.parent().unwrap_or(std::path::Path::new("."));
-    if let Err(refusal) = plan.root.open(folder, text) {
-        let finding = path.place().error(format!("the body file {refusal}"));
-        findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
     }
 }
 

@@ -39,7 +39,7 @@ pub(super) struct Taken<'h> {
 
 impl Run<'_, '_> {
     /// Captures and stores. With an unexpected status nothing is stored, and what is missing is not worth telling.
-    pub(super) fn harvest<'h>(
+    pub(super) async fn harvest<'h>(
         &mut self,
         request: &'h Request,
         scope: &Scope<'_>,
@@ -81,7 +81,7 @@ impl Run<'_, '_> {
             outcome.add(&echo.outcome(request, scope));
         }
         self.refuse_foreign(url, &mut taken, &mut harvest);
-        self.save(&taken, &mut harvest);
+        self.save(request, &taken, &mut harvest).await;
         for Taken { capture, captured, stored } in taken {
             if stored {
                 self.stored.insert(capture.name.clone(), captured.clone());

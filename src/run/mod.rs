@@ -62,8 +62,8 @@ pub struct Run<'r, 'o> {
     pub reporter: &'o mut dyn Reporter,
     /// What happened so far; it is complete at every await, so that an interrupted run can still be told.
     pub summary: Summary,
-    /// The request that was sent and whose answer has not come.
-    pub under_way: Option<String>,
+    /// What has begun and not ended.
+    pub under_way: Option<UnderWay>,
     /// Whether the place for stored values was looked at.
     prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
@@ -76,6 +76,23 @@ pub struct Run<'r, 'o> {
     outcome: Option<Taint>,
     /// When the first request was looked at.
     started: Instant,
+}
+
+/// Something that an interruption leaves half done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UnderWay {
+    /// A request was sent, and its answer has not come.
+    Answer {
+        /// The request.
+        request: String,
+    },
+    /// An answer has come, and what it brought is not saved.
+    Save {
+        /// The request.
+        request: String,
+        /// The values.
+        names: Vec<String>,
+    },
 }
 
 /// What a finished collection leaves to those that need it.

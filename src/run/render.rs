@@ -317,10 +317,8 @@ impl<'a> Renderer<'a, '_> {
     fn file(&self, path: &Template, content_type: Option<&Template>) -> Result<RenderedBody, Error> {
         let named = self.engine().text(path, self.scope)?;
         let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
-        let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
-            let finding = path.place().error(format!("the body file {refusal}"));
-            Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
-        })?;
+        let opened = self.plan.root.open(folder, &named);
+        let opened = opened.map_err(|refusal| Error::from(refusal.finding("the body file", path.place())))?;
         let body = http::Body::file(opened.file)
             .map_err(|error| Error::from(path.place().error(format!("the body file `{named}` can't be read: {error}"))))?;
         let content_type = match content_type {

@@ -13,11 +13,11 @@ use crate::plan::{Scope, Taint, all_templates};
 use crate::template::{self, Template, Tree, Values as _};
 use crate::trust::{Allowed, Origin, Refusal};
 
-use super::Run;
 use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
+use super::{Run, UnderWay};
 
 impl Run<'_, '_> {
     /// Takes a request through all its stages and tells how it ended.
@@ -52,18 +52,18 @@ impl Run<'_, '_> {
         let named = renderer.templates(request).into_iter().map(|(template, _)| template);
         let reads = named.chain(all_templates(request)).flat_map(Template::reads);
         scope.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
-        if let Err(problem) = self.prepare_store(request) {
+        if let Err(problem) = self.prepare_store(request).await {
             return self.finish(blank(Outcome::Errored(Box::new(problem))));
         }
         let body = rendered.request.body.clone();
-        self.under_way = Some(request.full_name());
+        self.under_way = Some(UnderWay::Answer { request: request.full_name() });
         let sent = self.send(rendered, request).await;
         self.under_way = None;
         match sent {
             Ok(exchange) => {
                 // A redirect may have turned the request into one without a body.
                 let body = body.filter(|_| exchange.request.body_size > 0);
-                self.judge((request, &influence), scope, (&exchange, body.as_ref()), started)
+                self.judge((request, &influence), scope, (&exchange, body.as_ref()), started).await
             }
             Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
         }
@@ -233,7 +233,7 @@ impl Run<'_, '_> {
     }
 
     /// Takes values from the answer, saves what is stored, then looks at what must hold.
-    fn judge(
+    async fn judge(
         &mut self,
         (request, influence): (&Request, &Taint),
         scope: &Scope<'_>,
@@ -248,7 +248,7 @@ impl Run<'_, '_> {
         }
         let unexpected = check::status(&request.assertions, &request.place, response.status);
         let Harvest { captured, stored, saved, failures, mut problems } =
-            self.harvest(request, scope, &answer, url, (unexpected.is_none(), influence));
+            self.harvest(request, scope, &answer, url, (unexpected.is_none(), influence)).await;
         let mask = |text: &str| self.masker.mask(text);
         let status_failed = unexpected.is_some();
         let mut add = |kind: ProblemKind, failure: &Failure| {

@@ -156,7 +156,7 @@ impl Keeper {
         let Some(path) = path else { return Ok(Self { key: new, ledger: Ledger::default(), file: None }) };
         let mut file = StateFile { lock: path.with_extension("lock"), path, wait: LOCK_WAIT, seen: None };
         // Without the lock a whole file is still read; only a new one could lose against that of another process.
-        let lock = Lock::acquire(&file.lock, file.wait);
+        let lock = Lock::acquire_blocking(&file.lock, file.wait);
         let (key, ledger) = match file.read() {
             Some(known) => known,
             None => (new, Ledger::default()),
@@ -189,7 +189,7 @@ impl Keeper {
     /// # Errors
     /// Nothing was decided, because another process keeps the lock.
     pub(super) fn change<T>(&mut self, now: Timestamp, change: impl FnOnce(&mut Ledger) -> T) -> Result<T, Busy> {
-        let lock = match self.file.as_ref().map(|file| Lock::acquire(&file.lock, file.wait)) {
+        let lock = match self.file.as_ref().map(|file| Lock::acquire_blocking(&file.lock, file.wait)) {
             Some(Err(LockError::Held(_))) => return Err(Busy),
             Some(Ok(lock)) => Some(lock),
             Some(Err(LockError::Io(_))) | None => None,
@@ -358,7 +358,7 @@ mod tests {
         let (folder, path) = place();
         let mut desk = Desk::open(Some(path));
         let (_, token) = desk.log_in();
-        let lock = Lock::acquire(&folder.path().join(".dev.sandbox.local.lock"), LOCK_WAIT).unwrap();
+        let lock = Lock::acquire_blocking(&folder.path().join(".dev.sandbox.local.lock"), LOCK_WAIT).unwrap();
         desk.core.keeper.file.as_mut().unwrap().wait = Duration::ZERO;
         assert_eq!(desk.refresh(&token).refusal().1, "temporarily_unavailable");
         drop(lock);

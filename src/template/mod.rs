@@ -193,6 +193,13 @@ impl Template {
         matches!(self.inner.body, Body::Expression(_) | Body::Text(_))
     }
 
+    /// Whether it may give something else each time that it is rendered with the same values: by the clock, or by chance.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        // A name within a text or another name errs towards yes.
+        self.transforms() && names::VARYING.iter().any(|function| self.source().contains(function))
+    }
+
     /// What it was added as.
     #[must_use]
     pub fn syntax(&self) -> Syntax {

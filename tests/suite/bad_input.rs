@@ -110,8 +110,15 @@ fn said(folder: &Path, local: &[u8]) -> String {
     let path = folder.join("environments/dev.local.yaml");
     fs::write(&path, local).expect("the local file");
     let masker = Masker::new();
-    let inputs =
-        Inputs { paths: &[folder.join("a.yaml")], environment: Some("dev"), root: None, given: &[], folder, masker: &masker };
+    let inputs = Inputs {
+        paths: &[folder.join("a.yaml")],
+        environment: Some("dev"),
+        root: None,
+        given: &[],
+        tls: None,
+        folder,
+        masker: &masker,
+    };
     let plan = match plan::build(&inputs, Arc::new(SystemClock)) {
         Ok(plan) => plan,
         Err(findings) => return render_all(&findings, Style::plain()),

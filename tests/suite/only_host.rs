@@ -62,7 +62,7 @@ const ATTACKS: &[(&str, &str, &str, &str)] = &[
     ),
     ("hosts", "hosts: [HOST_OF_FOREIGN]", "requests: [{url: FOREIGN/x}]", HELD),
     ("proxy", "proxy: FOREIGN", "requests: [{url: OWN/}]", "the proxy is refused: `FOREIGN` is none of the hosts of "),
-    ("proxy with userinfo", "proxy: 'http://HOST_OF_OWN:x@HOST_OF_FOREIGN'", "requests: [{url: OWN/}]", "the proxy is refused"),
+    ("proxy with userinfo", "proxy: 'http://127.0.0.1@HOST_OF_FOREIGN'", "requests: [{url: OWN/}]", "the proxy is refused"),
     ("insecure", "tls: {insecure: true}", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
     ("insecure of a base", "extends: insecure.yaml", "requests: [{url: OWN/}]", "`insecure` in a file can't be used"),
     ("another host by a header", "", "requests: [{url: OWN/, headers: {Host: HOST_OF_FOREIGN}}]", "to another host"),

@@ -119,7 +119,7 @@ fn an_echo_of_something_made_of_a_secret_goes_nowhere_else() {
         ("not captured since the template fails", "url: 'OWN/{{ {\"x\": 1}[client_secret] }}', capture: {x: $.id}"),
         (
             "not captured since the file is not there",
-            "url: OWN/, body: {file: '{{ client_secret[0:1] }}.txt'}, capture: {x: $.id}",
+            "url: OWN/, body: {file: '{{ client_secret[0:1] }}{{ iteration }}.txt'}, capture: {x: $.id}",
         ),
     ] {
         for read in ["'{{ x | default(value=0) }}'", "'{{ x is defined }}'", "'{% if x is defined %}1{% endif %}'"] {

@@ -222,7 +222,7 @@ fn a_handshake_that_fails_says_why() {
     let ran = project(&format!("https://{}", silent.address())).args(["--connect-timeout", "100ms"]).run_unchecked();
     assert_eq!(
         (ran.exit, told(&ran).lines().next()),
-        (3, Some("no connection within [duration] (the limit is `--connect-timeout`)"))
+        (3, Some("no end of the TLS handshake within [duration] (the limit is `--connect-timeout`)"))
     );
 }
 
@@ -297,11 +297,11 @@ fn certificates_and_keys_that_cant_be_used_are_told_before_anything_is_sent() {
         let ran = project().file(file, text).run_unchecked();
         assert_eq!((ran.exit, ran.stderr.as_str()), (2, stderr), "{file}");
     }
-    for file in ["ca.pem", "me.pem", "me.key"] {
+    for (file, flag) in [("ca.pem", "--cacert"), ("me.pem", "--cert"), ("me.key", "--key")] {
         let runner = project();
         std::fs::remove_file(runner.path(file)).expect("it was just written");
         let ran = runner.run_unchecked();
-        let stderr = format!("error: the certificate or key `[project]/{file}` does not exist\n");
+        let stderr = format!("error: the file `[project]/{file}` of `{flag}` does not exist\n");
         assert_eq!((ran.exit, ran.stderr), (2, stderr));
     }
     assert_eq!(server.connections(), 0);

@@ -81,6 +81,7 @@ fn plan(
         environment: Some(name),
         root: args.values.root.as_deref(),
         given: &given,
+        tls: None,
         folder: &world.folder,
         masker,
     };
@@ -160,8 +161,8 @@ fn rest(environment: &Environment, folder: &Path) -> [Section; 4] {
     let proxy = environment.proxy.iter().map(|(proxy, place)| plain(proxy, String::new(), origin::place(Some(place))));
     let mut tls = Vec::new();
     if let Some(configured) = &environment.tls {
-        for (name, path) in [("ca", &configured.ca), ("cert", &configured.cert), ("key", &configured.key)] {
-            let shown = path.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string());
+        for (name, file) in [("ca", &configured.ca), ("cert", &configured.cert), ("key", &configured.key)] {
+            let shown = file.iter().map(|file| file.path.strip_prefix(folder).unwrap_or(&file.path).display().to_string());
             tls.extend(shown.map(|path| plain(name, path, String::new())));
         }
         if configured.insecure.is_some() {

@@ -3,6 +3,7 @@
 pub(crate) mod bomb;
 pub(crate) mod browser;
 pub(crate) mod cases;
+pub(crate) mod git;
 pub(crate) mod hostile;
 pub(crate) mod leak;
 pub(crate) mod peer;
@@ -13,3 +14,4 @@ mod scrub;
 pub(crate) mod server;
 pub(crate) mod spell;
 pub(crate) mod tls;
+pub(crate) mod trace;
