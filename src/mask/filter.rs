@@ -44,16 +44,27 @@ impl Filter {
     /// The next place at or behind `from` where a pattern may begin.
     pub(super) fn next(&self, text: &[u8], from: usize) -> Option<usize> {
         let rest = text.get(from..)?;
-        // Up to there a place has one of the special bytes within its first four.
-        let mut unsure = rest.iter().take(HEAD - 1).rposition(|byte| self.is_special(*byte)).map_or(0, |at| at + 1);
+        // Up to there a place has a byte that is not just itself within its first four.
+        let mut unsure = (0..HEAD - 1).rfind(|&at| self.stops(rest.get(at..).unwrap_or_default())).map_or(0, |at| at + 1);
+        let mut key = self.key(rest.iter().take(HEAD - 1));
         let told = rest.windows(HEAD).enumerate().position(|(place, window)| {
-            if self.is_special(window[HEAD - 1]) {
+            let byte = window[HEAD - 1];
+            if self.is_special(byte) && self.stops(&rest[place + HEAD - 1..]) {
                 unsure = place + HEAD;
             }
-            if place < unsure { self.may_begin(&rest[place..]) } else { self.has(self.key(window.iter()), HEAD) }
+            key = (key << 8 | u64::from(self.plain(byte))) & u64::from(u32::MAX);
+            if place < unsure { self.may_begin(&rest[place..]) } else { self.has(key, HEAD) }
         });
         let last = (rest.len() + 1).saturating_sub(HEAD);
         told.or_else(|| (last..rest.len()).find(|&place| self.may_begin(&rest[place..]))).map(|place| from + place)
+    }
+
+    /// Whether the first byte of `text` is not just itself, or what comes behind it may be margin.
+    fn stops(&self, text: &[u8]) -> bool {
+        match text {
+            [blank, next, ..] if self.blanks && BLANKS.contains(blank) => BLANKS.contains(next),
+            _ => self.is_ambiguous(text),
+        }
     }
 
     /// Whether `byte` may have to do with [`Self::is_ambiguous`], or [`BLANKS`].

@@ -145,9 +145,9 @@ impl Cursor<'_> {
         let mut ahead = self.clone();
         let taken = ahead.next().and_then(accepts);
         if taken.is_some() {
-            *self = ahead
+            *self = ahead;
         } else {
-            self.cut |= ahead.cut
+            self.cut |= ahead.cut;
         }
         taken
     }
@@ -193,9 +193,9 @@ impl Cursor<'_> {
                     let mut ahead = self.clone();
                     let found = ahead.expect(spelling).map(|()| Reading::of(&[quote], ahead.at));
                     if found.is_some() {
-                        *self = ahead
+                        *self = ahead;
                     } else {
-                        self.cut |= ahead.cut
+                        self.cut |= ahead.cut;
                     }
                     found
                 })

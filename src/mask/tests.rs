@@ -222,6 +222,44 @@ fn masked_by_hand(secrets: &[String], text: &str) -> String {
     out
 }
 
+/// What a server can send to keep a reader busy, and a token of the same to look for: the work grows with the text only.
+#[test]
+fn a_text_that_may_be_read_in_many_ways_costs_no_more_than_its_length() {
+    for piece in ["\\", "%", "&", "'", "\"", "%25", "\\\"", "&amp;", "&#38;", "&#x5c;", "%5C", " ", "\n", "'\"'\"'", "\\\n", "a"]
+    {
+        let masker = knowing(
+            &[&format!("{}x", piece.repeat(300)), "\\\\%%&&''\"\"  x", AWKWARD]
+                .map(|secret| secret.replace("\n", "\ny"))
+                .each_ref()
+                .map(String::as_str),
+        );
+        let text = piece.repeat(20_000 / piece.len());
+        let mut out = Vec::new();
+        let (done, resume) = masker.patterns(|patterns| patterns.pass(text.as_bytes(), Resume::default(), true, &mut out));
+        assert_eq!(done, text.len());
+        // The last step of a place may go over the bound once.
+        let bound = patterns::MOST_WORK + text.len() * patterns::WORK_PER_BYTE;
+        assert!(resume.effort.all <= bound + 64 * 600, "{piece:?}: {} of {bound}", resume.effort.all);
+    }
+}
+
+#[test]
+fn what_takes_too_long_to_read_is_masked_to_the_end_of_its_line() {
+    let masker = knowing(&[&"\\".repeat(600)]);
+    let text = format!("before {} behind\nnext\n", "\\".repeat(5000));
+    assert_eq!(masker.mask(&text), "before ***\nnext\n");
+    assert!(masker.finds(text.as_bytes()));
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(4000).collect();
+    assert_eq!(String::from_utf8(streamed(&masker, &pieces)).unwrap(), "before ***\nnext\n");
+}
+
+#[test]
+fn a_margin_behind_a_secret_is_no_part_of_it() {
+    let masker = knowing(&["one two-three four"]);
+    assert_eq!(masker.mask("one two-three four\\\n  x"), "***\\\n  x");
+    assert_eq!(masker.mask("one\n  two-three four\n  x"), "***\n  x");
+}
+
 proptest! {
     // Regressions become cases of the tables above instead.
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
