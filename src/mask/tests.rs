@@ -227,12 +227,8 @@ fn masked_by_hand(secrets: &[String], text: &str) -> String {
 fn a_text_that_may_be_read_in_many_ways_costs_no_more_than_its_length() {
     for piece in ["\\", "%", "&", "'", "\"", "%25", "\\\"", "&amp;", "&#38;", "&#x5c;", "%5C", " ", "\n", "'\"'\"'", "\\\n", "a"]
     {
-        let masker = knowing(
-            &[&format!("{}x", piece.repeat(300)), "\\\\%%&&''\"\"  x", AWKWARD]
-                .map(|secret| secret.replace("\n", "\ny"))
-                .each_ref()
-                .map(String::as_str),
-        );
+        let token = format!("{}x-yz", piece.repeat(300));
+        let masker = knowing(&[&token, "\\\\%%&&''\"\"  x", AWKWARD]);
         let text = piece.repeat(20_000 / piece.len());
         let mut out = Vec::new();
         let (done, resume) = masker.patterns(|patterns| patterns.pass(text.as_bytes(), Resume::default(), true, &mut out));
