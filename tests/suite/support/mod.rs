@@ -12,5 +12,6 @@ pub(crate) mod runner;
 pub(crate) mod rust_tokens;
 mod scrub;
 pub(crate) mod server;
+pub(crate) mod spell;
 pub(crate) mod tls;
 pub(crate) mod trace;
