@@ -69,6 +69,7 @@ fn usage(world: &mut World, error: &clap::Error) -> Exit {
 /// Where diagnostics go: masked, and painted if someone looks.
 struct Diagnostics {
     out: MaskedWriter<Stream>,
+    masker: Masker,
     style: Style,
     /// How many lines the last finding had; an empty line stands around one of several.
     lines: usize,
@@ -82,7 +83,7 @@ impl Diagnostics {
         let colour = world.colour(&world.stderr, choice);
         let stderr = take_stream(&mut world.stderr);
         let style = Style::new(colour).with_columns(stderr.width);
-        Self { out: masker.writer(stderr), style, lines: 0, ci: is_ci(world) }
+        Self { out: masker.writer(stderr), masker: masker.clone(), style, lines: 0, ci: is_ci(world) }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
@@ -90,7 +91,7 @@ impl Diagnostics {
         if findings.is_empty() {
             return;
         }
-        let text = render_all(findings, self.style);
+        let text = render_all(findings, self.style, &self.masker);
         let before = std::mem::replace(&mut self.lines, text.lines().count());
         let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
         let mut text = format!("{between}{text}");

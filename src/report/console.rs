@@ -91,7 +91,7 @@ impl<W: Write> Console<W> {
 
     fn notice(&mut self, notice: &Diagnostic) {
         if self.settings.verbosity > Verbosity::Quiet || notice.severity == Severity::Error {
-            self.page.text.push_str(&render(notice, self.settings.style));
+            self.page.text.push_str(&render(notice, self.settings.style, &self.page.masker));
         }
     }
 
