@@ -121,11 +121,11 @@ fn said(folder: &Path, local: &[u8]) -> String {
     };
     let plan = match plan::build(&inputs, Arc::new(SystemClock)) {
         Ok(plan) => plan,
-        Err(findings) => return render_all(&findings, Style::plain(), &runner::mask::Masker::new()),
+        Err(findings) => return render_all(&findings, Style::plain(), &Masker::new()),
     };
     let rules = Rules { no_save: false, open: false, run: true, allow_host: &[] };
     let findings = plan::validate(&plan, &BTreeMap::new(), &masker, rules).err().unwrap_or_default();
-    render_all(&[plan.warnings, findings].concat(), Style::plain(), &runner::mask::Masker::new())
+    render_all(&[plan.warnings, findings].concat(), Style::plain(), &Masker::new())
 }
 
 /// The first piece of four characters of a secret that stands in `text`.
