@@ -279,6 +279,7 @@ fn a_request_is_chosen_by_name_start_or_line() {
         (&["a.yaml"][..], format!("error: which request?\n  = help: requests:\n{all}")),
         (&["a.yaml", "zzzzzz"], format!("error: there is no request called `zzzzzz`\n  = help: requests:\n{all}")),
         (&["a.yaml:2"], format!("error: no request stands at line 2\n  = help: requests:\n{all}")),
+        (&["a.yaml:999"], format!("error: no request stands at line 999\n  = help: requests:\n{all}")),
         (&["a.yaml", "b.yaml:7"], format!("error: `b.yaml` is none of the collections\n  = help: requests:\n{all}")),
         (&["a.yaml", "Pnig"], "error: there is no request called `Pnig`\n  = help: did you mean `Ping`?\n".to_owned()),
         (

@@ -81,7 +81,11 @@ fn at_line<'p>(plan: &'p Plan, all: &[Candidate<'p>], file: Option<&str>, line: 
         let finding = Diagnostic::error(format!("`{}` is none of the collections", file.unwrap_or_default()));
         return Err(finding.help(list(plan, all)));
     }
-    let found = inside.filter(|(_, request)| request.place.line() <= line).max_by_key(|(_, request)| request.place.line());
+    let before = |(unit, request): &&Candidate<'p>| {
+        let last = plan.units[*unit].collection.file.text().lines().count();
+        request.place.line() <= line && line <= last
+    };
+    let found = inside.filter(before).max_by_key(|(_, request)| request.place.line());
     found.copied().ok_or_else(|| Diagnostic::error(format!("no request stands at line {line}")).help(list(plan, all)))
 }
 

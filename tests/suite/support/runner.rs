@@ -170,9 +170,9 @@ impl Runner {
     #[track_caller]
     fn spawn_by(self, starter: &[&str]) -> Running {
         let mut words: Vec<&OsStr> = starter.iter().map(OsStr::new).collect();
-        if ignores_interrupts() {
-            // The background jobs of a script ignore them, and their children inherit that.
-            words.extend(["env", "--default-signal=INT"].map(OsStr::new));
+        if ignores_signals() {
+            // The background jobs of a script ignore some, and so does `nohup`; their children inherit that.
+            words.extend(["env", "--default-signal=HUP,INT,TERM"].map(OsStr::new));
         }
         words.push(self.program.as_os_str());
         let mut command = Command::new(words[0]);
@@ -380,11 +380,14 @@ impl Ran {
     }
 }
 
-/// Whether this process was started with SIGINT ignored, where the system tells it.
-fn ignores_interrupts() -> bool {
+/// SIGHUP, SIGINT and SIGTERM in a set of signals.
+const ENDING: u64 = 1 | 1 << 1 | 1 << 14;
+
+/// Whether this process was started with a signal ignored that asks for the end, where the system tells it.
+fn ignores_signals() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & 0b10 != 0)
+    set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & ENDING != 0)
 }
 
 fn exit_code(status: ExitStatus) -> i32 {
