@@ -1,8 +1,10 @@
-//! A managed login (`oauth2:`): decoded and checked in full, so that a mistake in it is found at load.
+//! The model of a managed login (`oauth2:`); the fields carry the names of the RFCs.
 
-use crate::diagnostic::{Place, nearest};
-use crate::template::{Builder, Syntax, Template};
-use crate::yaml::{Decoder, Fields, Node, Value};
+use std::time::Duration;
+
+use crate::diagnostic::Place;
+use crate::query::JsonPath;
+use crate::template::{Template, Tree};
 
 /// The grant of a login (RFC 6749 §1.3 and its extensions).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,192 +28,353 @@ pub enum GrantType {
 }
 
 impl GrantType {
-    const NAMES: [(&'static str, Self); 7] = [
-        ("authorization_code", Self::AuthorizationCode),
-        ("client_credentials", Self::ClientCredentials),
-        ("refresh_token", Self::RefreshToken),
-        ("jwt_bearer", Self::JwtBearer),
-        ("device_code", Self::DeviceCode),
-        ("token_exchange", Self::TokenExchange),
-        ("password", Self::Password),
+    const NAMES: [(&'static str, Self, &'static str); 7] = [
+        ("authorization_code", Self::AuthorizationCode, "authorization_code"),
+        ("client_credentials", Self::ClientCredentials, "client_credentials"),
+        ("refresh_token", Self::RefreshToken, "refresh_token"),
+        ("jwt_bearer", Self::JwtBearer, "urn:ietf:params:oauth:grant-type:jwt-bearer"),
+        ("device_code", Self::DeviceCode, "urn:ietf:params:oauth:grant-type:device_code"),
+        ("token_exchange", Self::TokenExchange, "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("password", Self::Password, "password"),
     ];
 
-    fn named(text: &str) -> Self {
+    /// The grant of that name, in our spelling or as it goes over the wire.
+    #[must_use]
+    pub fn named(text: &str) -> Self {
         Self::NAMES
             .into_iter()
-            .find(|(name, _)| *name == text)
-            .map_or_else(|| Self::Extension(text.to_owned()), |(_, grant)| grant)
+            .find(|(name, _, wire)| *name == text || *wire == text)
+            .map_or_else(|| Self::Extension(text.to_owned()), |(_, grant, _)| grant)
+    }
+
+    /// The value of the parameter `grant_type`.
+    #[must_use]
+    pub fn wire(&self) -> &str {
+        match self {
+            Self::Extension(text) => text,
+            known => Self::NAMES.iter().find(|(_, grant, _)| grant == known).map_or("", |(_, _, wire)| wire),
+        }
+    }
+
+    /// The name as it stands in a file.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Extension(text) => text,
+            known => Self::NAMES.iter().find(|(_, grant, _)| grant == known).map_or("", |(name, _, _)| name),
+        }
+    }
+
+    /// Whether a person has to do something each time (RFC 6749 §4.1, RFC 8628).
+    #[must_use]
+    pub fn needs_a_person(&self) -> bool {
+        matches!(self, Self::AuthorizationCode | Self::DeviceCode)
     }
 }
 
-/// A managed login.
+/// How the client shows who it is at the token endpoint (RFC 6749 §2.3, RFC 7523 §2.2, RFC 8705 §2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// `client_secret_basic`: id and secret are percent-encoded first (RFC 6749 §2.3.1).
+    Basic,
+    /// Basic with id and secret as they are, for servers that do not decode them.
+    BasicRaw,
+    /// `client_secret_post`: both in the body.
+    Post,
+    /// A public client: the id alone.
+    None,
+    /// An assertion that is signed with the client's key (RFC 7523 §2.2).
+    PrivateKeyJwt,
+    /// An assertion that is signed with the client's secret (OpenID Connect Core §9).
+    ClientSecretJwt,
+    /// The client's certificate (RFC 8705 §2).
+    Tls,
+}
+
+impl ClientAuth {
+    pub(super) const NAMES: &'static [(&'static str, Self)] = &[
+        ("basic", Self::Basic),
+        ("basic_raw", Self::BasicRaw),
+        ("post", Self::Post),
+        ("none", Self::None),
+        ("private_key_jwt", Self::PrivateKeyJwt),
+        ("client_secret_jwt", Self::ClientSecretJwt),
+        ("tls", Self::Tls),
+        ("client_secret_basic", Self::Basic),
+        ("client_secret_post", Self::Post),
+        ("tls_client_auth", Self::Tls),
+        ("self_signed_tls_client_auth", Self::Tls),
+    ];
+
+    /// The name as it stands in a file.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        Self::NAMES.iter().find(|(_, auth)| *auth == self).map_or("", |(name, _)| name)
+    }
+}
+
+/// How a code is bound to who asked for it (RFC 7636 §4.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pkce {
+    /// The hash of the verifier.
+    S256,
+    /// The verifier itself.
+    Plain,
+    /// Not at all.
+    Off,
+}
+
+/// How the parameters of a token request are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyFormat {
+    /// `application/x-www-form-urlencoded`, as RFC 6749 wants it.
+    Form,
+    /// A JSON object, as a few providers want it.
+    Json,
+}
+
+/// Parameters with a free name; one with several values is sent several times.
+pub type Params = Vec<(String, Vec<Template>)>;
+
+/// The servers of a login (RFC 8414 §2).
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// Who issues the tokens; the endpoints that are not given are read from its metadata.
+    pub issuer: Option<Template>,
+    /// Where a person consents.
+    pub authorization: Option<Template>,
+    /// Where tokens come from.
+    pub token: Option<Template>,
+    /// Where a refresh goes, when not to the token endpoint.
+    pub refresh: Option<Template>,
+    /// Where a device gets its code (RFC 8628).
+    pub device_authorization: Option<Template>,
+    /// Where tokens are revoked (RFC 7009).
+    pub revocation: Option<Template>,
+    /// Where tokens are looked up (RFC 7662).
+    pub introspection: Option<Template>,
+    /// Where an authorization request is left first (RFC 9126).
+    pub pushed_authorization_request: Option<Template>,
+}
+
+/// The client.
+#[derive(Debug, Clone, Default)]
+pub struct Client {
+    /// Its id.
+    pub id: Option<Template>,
+    /// Its secret.
+    pub secret: Option<Template>,
+    /// How it shows who it is; the secret decides when left out.
+    pub auth: Option<ClientAuth>,
+}
+
+/// What a login asks for.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// `scope`.
+    pub scope: Vec<Template>,
+    /// What stands between two scopes; a blank when left out.
+    pub scope_separator: Option<String>,
+    /// `audience` (RFC 8693 §2.1; Auth0's extension elsewhere).
+    pub audience: Option<Template>,
+    /// `resource` (RFC 8707).
+    pub resource: Vec<Template>,
+    /// Box's subject: its type (`enterprise`, `user`) and id.
+    pub subject: Option<(Template, Template)>,
+}
+
+/// What a person or another system brings along.
+#[derive(Debug, Clone, Default)]
+pub struct Brought {
+    /// A code that a person got.
+    pub code: Option<Template>,
+    /// A refresh token from elsewhere.
+    pub refresh_token: Option<Template>,
+    /// The user's name (RFC 6749 §4.3).
+    pub username: Option<Template>,
+    /// The user's password.
+    pub password: Option<Template>,
+    /// The token that is exchanged (RFC 8693).
+    pub subject_token: Option<Template>,
+    /// The token of who acts (RFC 8693).
+    pub actor_token: Option<Template>,
+}
+
+/// What is special about a token request and its answer.
+#[derive(Debug, Clone, Default)]
+pub struct TokenFields {
+    /// Further parameters.
+    pub params: Params,
+    /// Further headers.
+    pub headers: Params,
+    /// How the parameters are written; as a form when left out.
+    pub body: Option<BodyFormat>,
+    /// Where the access token stands in the answer; `$.access_token` when left out.
+    pub access_token: Option<JsonPath>,
+}
+
+/// What is special about a refresh.
+#[derive(Debug, Clone, Default)]
+pub struct RefreshFields {
+    /// Further parameters.
+    pub params: Params,
+    /// How long before its end a token counts as stale.
+    pub skew: Option<Duration>,
+}
+
+/// What an assertion is made of (RFC 7523 §3).
+#[derive(Debug, Clone, Default)]
+pub struct Assertion {
+    /// The configuration file of a provider: its path, or its text.
+    pub config: Option<Template>,
+    /// The private key, PEM.
+    pub key: Option<Template>,
+    /// What the key is encrypted with.
+    pub passphrase: Option<Template>,
+    /// `kid`.
+    pub key_id: Option<Template>,
+    /// `alg`.
+    pub algorithm: Option<Template>,
+    /// `aud`; the token endpoint when left out.
+    pub audience: Option<Template>,
+    /// Further claims.
+    pub claims: Option<Tree<Template>>,
+    /// How long it is valid.
+    pub lifetime: Option<Duration>,
+}
+
+/// How requests carry the access token.
+#[derive(Debug, Clone, Default)]
+pub struct Send {
+    /// The header; `Authorization` when left out.
+    pub header: Option<String>,
+    /// The query parameter, instead of a header.
+    pub query: Option<String>,
+    /// What stands before the token in the header; `Bearer` when left out, nothing when empty.
+    pub prefix: Option<String>,
+}
+
+/// A value that is taken from the token answer into `stored:`.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The variable.
+    pub name: String,
+    /// Where it stands in the file.
+    pub place: Place,
+    /// Where it stands in the answer.
+    pub path: JsonPath,
+}
+
+/// A managed login: runner gets the token and keeps it fresh.
 #[derive(Debug, Clone)]
 pub struct Login {
     /// Where it stands.
     pub place: Place,
+    /// The preset that fills in what is left out.
+    pub provider: Option<String>,
     /// How the first token is got; `authorization_code` when left out.
     pub grant_type: GrantType,
-    /// Every template of the definition, for the check of names.
-    pub templates: Vec<Template>,
+    /// Where its servers are.
+    pub endpoints: Endpoints,
+    /// Who asks.
+    pub client: Client,
+    /// What is asked for.
+    pub wanted: Wanted,
+    /// What is brought along.
+    pub brought: Brought,
+    /// Where the browser is sent back to.
+    pub redirect_uri: Option<Template>,
+    /// How a code is bound to who asked for it.
+    pub pkce: Pkce,
+    /// Further parameters of the authorization request.
+    pub authorize: Params,
+    /// The token request.
+    pub token: TokenFields,
+    /// The refresh.
+    pub refresh: RefreshFields,
+    /// The assertion.
+    pub assertion: Assertion,
+    /// How requests carry the token.
+    pub send: Send,
+    /// Further values that are kept.
+    pub store: Vec<Kept>,
+    /// Whether tokens are bound to a key (RFC 9449).
+    pub dpop: bool,
+    /// Whether the authorization request is pushed first (RFC 9126).
+    pub par: bool,
 }
 
-/// Fields that hold one templated text.
-const TEXTS: &[&str] = &[
-    "authorization_endpoint",
-    "token_endpoint",
-    "device_authorization_endpoint",
-    "revocation_endpoint",
-    "introspection_endpoint",
-    "pushed_authorization_request_endpoint",
-    "issuer",
-    "client_id",
-    "client_secret",
-    "audience",
-    "code",
-    "refresh_token",
-    "redirect_uri",
-    "subject_token",
-    "actor_token",
-    "scope_separator",
-    "username",
-    "password",
-];
-const CLIENT_AUTH: &[&str] = &[
-    "post",
-    "basic",
-    "basic_raw",
-    "none",
-    "private_key_jwt",
-    "client_secret_jwt",
-    "tls",
-    "client_secret_post",
-    "client_secret_basic",
-    "tls_client_auth",
-    "self_signed_tls_client_auth",
-];
-const KEYS: &[&str] = &[
-    "provider",
-    "issuer",
-    "authorization_endpoint",
-    "token_endpoint",
-    "device_authorization_endpoint",
-    "revocation_endpoint",
-    "introspection_endpoint",
-    "pushed_authorization_request_endpoint",
-    "grant_type",
-    "client_id",
-    "client_secret",
-    "client_auth",
-    "scope",
-    "scope_separator",
-    "audience",
-    "resource",
-    "subject",
-    "code",
-    "refresh_token",
-    "redirect_uri",
-    "pkce",
-    "authorize",
-    "token",
-    "refresh",
-    "assertion",
-    "subject_token",
-    "actor_token",
-    "send",
-    "store",
-    "dpop",
-    "par",
-    "username",
-    "password",
-];
-
-/// Decodes what stands under `oauth2:`.
-pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
-    let fields = decoder.fields(node, "an `oauth2` login", KEYS)?;
-    let mut login = Login { place: decoder.place(node.span), grant_type: GrantType::AuthorizationCode, templates: Vec::new() };
-    if let Some(grant) = fields.get("grant_type").and_then(|node| decoder.text(node, "`grant_type`")) {
-        login.grant_type = GrantType::named(grant);
-    }
-    for key in TEXTS {
-        if let Some(node) = fields.get(key) {
-            collect(decoder, templates, node, key, &mut login.templates);
+impl Login {
+    /// A login that says nothing yet; `place` is where it stands.
+    pub(super) fn at(place: Place) -> Self {
+        Self {
+            place,
+            provider: None,
+            grant_type: GrantType::AuthorizationCode,
+            endpoints: Endpoints::default(),
+            client: Client::default(),
+            wanted: Wanted::default(),
+            brought: Brought::default(),
+            redirect_uri: None,
+            pkce: Pkce::S256,
+            authorize: Params::new(),
+            token: TokenFields::default(),
+            refresh: RefreshFields::default(),
+            assertion: Assertion::default(),
+            send: Send::default(),
+            store: Vec::new(),
+            dpop: false,
+            par: false,
         }
     }
-    for key in ["scope", "resource"] {
-        for node in fields.get(key).map(|node| decoder.one_or_more(node)).unwrap_or_default() {
-            collect(decoder, templates, node, key, &mut login.templates);
-        }
-    }
-    sections(decoder, templates, &fields, &mut login.templates);
-    options(decoder, &fields);
-    Some(login)
-}
 
-/// The nested maps.
-fn sections(decoder: &mut Decoder, templates: &mut Builder, fields: &Fields<'_>, found: &mut Vec<Template>) {
-    const SECTIONS: &[(&str, &str, &[&str])] = &[
-        ("subject", "`subject`", &["type", "id"]),
-        ("authorize", "`authorize`", &["params"]),
-        ("token", "`token`", &["params", "headers", "body", "access_token"]),
-        ("refresh", "`refresh`", &["url", "params", "skew"]),
-        ("assertion", "`assertion`", &["config", "key", "passphrase", "key_id", "algorithm", "audience", "claims", "lifetime"]),
-        ("send", "`send`", &["header", "query", "prefix"]),
-    ];
-    for (key, what, known) in SECTIONS {
-        let Some(inner) = fields.get(key).and_then(|node| decoder.fields(node, what, known)) else { continue };
-        for entry in inner.entries() {
-            match &*entry.key {
-                "skew" | "lifetime" => {
-                    decoder.duration(&entry.value, &format!("`{}`", entry.key));
-                }
-                "config" | "key" => {} // a path or a tagged value; read when the login is used
-                _ => walk(decoder, templates, &entry.value, &entry.key, found),
-            }
-        }
-    }
-    if let Some(node) = fields.get("store") {
-        decoder.map(node, "`store`");
-    }
-}
-
-/// What has a fixed set of values.
-fn options(decoder: &mut Decoder, fields: &Fields<'_>) {
-    let sets: [(&str, &[&str]); 3] =
-        [("client_auth", CLIENT_AUTH), ("pkce", &["S256", "plain", "false"]), ("provider", &["box"])];
-    for (key, known) in sets {
-        let Some(node) = fields.get(key) else { continue };
-        let Some(text) = decoder.text(node, &format!("`{key}`")) else { continue };
-        if !known.contains(&text) {
-            let place = decoder.place(node.span);
-            let mut finding = place.error(match place.shows() {
-                true => format!("unknown `{key}`: `{text}`"),
-                false => format!("unknown `{key}`"),
-            });
-            finding = match nearest(text, known.iter().copied()) {
-                Some(near) => finding.label(format!("did you mean `{near}`?")),
-                None => finding.help(format!("known values: {}", known.join(", "))),
-            };
-            decoder.report(finding);
-        }
-    }
-    for key in ["dpop", "par"] {
-        if let Some(node) = fields.get(key) {
-            decoder.bool(node, &format!("`{key}`"));
-        }
-    }
-}
-
-/// Adds every scalar below `node` as a template.
-fn walk(decoder: &mut Decoder, templates: &mut Builder, node: &Node, key: &str, found: &mut Vec<Template>) {
-    match &node.value {
-        Value::Scalar(_) => collect(decoder, templates, node, key, found),
-        Value::Sequence(items) => items.iter().for_each(|item| walk(decoder, templates, item, key, found)),
-        Value::Mapping(entries) => entries.iter().for_each(|entry| walk(decoder, templates, &entry.value, key, found)),
-    }
-}
-
-fn collect(decoder: &mut Decoder, templates: &mut Builder, node: &Node, key: &str, found: &mut Vec<Template>) {
-    if decoder.text(node, &format!("`{key}`")).is_some() {
-        found.push(templates.add(decoder.file(), node, Syntax::Text));
+    /// Every template of the definition.
+    #[must_use]
+    pub fn templates(&self) -> Vec<&Template> {
+        let Endpoints {
+            issuer,
+            authorization,
+            token,
+            refresh,
+            device_authorization,
+            revocation,
+            introspection,
+            pushed_authorization_request,
+        } = &self.endpoints;
+        let Brought { code, refresh_token, username, password, subject_token, actor_token } = &self.brought;
+        let Assertion { config, key, passphrase, key_id, algorithm, audience, claims, lifetime: _ } = &self.assertion;
+        let single = [
+            issuer,
+            authorization,
+            token,
+            refresh,
+            device_authorization,
+            revocation,
+            introspection,
+            pushed_authorization_request,
+            &self.client.id,
+            &self.client.secret,
+            &self.wanted.audience,
+            code,
+            refresh_token,
+            username,
+            password,
+            subject_token,
+            actor_token,
+            &self.redirect_uri,
+            config,
+            key,
+            passphrase,
+            key_id,
+            algorithm,
+            audience,
+        ];
+        let params = [&self.authorize, &self.token.params, &self.token.headers, &self.refresh.params];
+        let mut found: Vec<&Template> = single.into_iter().flatten().collect();
+        found.extend(self.wanted.scope.iter().chain(&self.wanted.resource));
+        found.extend(self.wanted.subject.iter().flat_map(|(kind, id)| [kind, id]));
+        found.extend(params.into_iter().flatten().flat_map(|(_, values)| values));
+        found.extend(claims.iter().flat_map(Tree::templates));
+        found
     }
 }

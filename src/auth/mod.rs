@@ -5,12 +5,16 @@
 
 mod decode;
 mod login;
+mod login_decode;
 
 use crate::diagnostic::Place;
 use crate::template::Template;
 
 pub use decode::{choice, definitions};
-pub use login::{GrantType, Login};
+pub use login::{
+    Assertion, BodyFormat, Brought, Client, ClientAuth, Endpoints, GrantType, Kept, Login, Params, Pkce, RefreshFields, Send,
+    TokenFields, Wanted,
+};
 
 /// What a request says about its authorisation.
 #[derive(Debug, Clone)]

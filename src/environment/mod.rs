@@ -13,6 +13,6 @@ mod model;
 mod values;
 
 pub use find::{available, find};
-pub use load::{Given, Loaded, load, without_file};
+pub use load::{Given, Loaded, learn_member, learn_named, load, without_file};
 pub use model::*;
 pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values};

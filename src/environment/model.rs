@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::Definition;
 use crate::diagnostic::Place;
@@ -30,6 +30,8 @@ pub struct Environment {
     pub proxy: Option<(String, Place)>,
     /// Values that an earlier run stored.
     pub stored: Vec<Stored>,
+    /// The tokens of managed logins that an earlier run kept: every member of each.
+    pub tokens: Vec<(String, Map<String, Value>)>,
 }
 
 /// The files of an environment.

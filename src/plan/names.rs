@@ -328,7 +328,7 @@ fn environment_templates(environment: &Environment) -> Vec<&Template> {
 fn definition_templates(definitions: &[crate::auth::Definition]) -> impl Iterator<Item = &Template> {
     definitions.iter().flat_map(|definition| match &definition.method {
         crate::auth::Method::Scheme(scheme) => scheme.templates(),
-        crate::auth::Method::Login(login) => login.templates.iter().collect(),
+        crate::auth::Method::Login(login) => login.templates(),
     })
 }
 

@@ -164,7 +164,7 @@ impl<W: Write> Console<W> {
             if asked && let Some(words) = answer::words(&self.page, response) {
                 self.page.remark("server", &words);
             }
-            if let Some(hint) = error.and_then(|error| answer::hint(&error, grant.unwrap_or_default())) {
+            if let Some(hint) = error.and_then(|error| crate::oauth::hint(&error, grant.unwrap_or_default())) {
                 self.page.remark("hint", hint);
             }
         }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::collection::Request;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Cause, Diagnostic, Place};
 use crate::event::{Problem, ProblemKind};
 use crate::store::{Keep, Store, StoreError};
 use crate::trust::{Allowed, Origin};
@@ -87,16 +87,7 @@ impl Run<'_, '_> {
 }
 
 fn problem(place: &Place, store: &Store, error: &StoreError) -> Problem {
-    let diagnostic = place.error(error.to_string());
-    let (kind, diagnostic) = match error {
-        StoreError::Exposed { tracked: true, .. } => {
-            let help = format!("take it out of the index: git rm --cached {}", store.shown());
-            (ProblemKind::Policy, diagnostic.refusal().help(help))
-        }
-        StoreError::Exposed { tracked: false, .. } => {
-            (ProblemKind::Policy, diagnostic.refusal().help("add this line to the .gitignore beside it: *.local.*"))
-        }
-        StoreError::Locked { .. } | StoreError::Failed { .. } => (ProblemKind::Save, diagnostic),
-    };
-    Problem { kind, diagnostic: diagnostic.help("`--no-save` keeps the values of a run in memory only") }
+    let diagnostic = error.finding(store.shown()).at(place.clone()).help("`--no-save` keeps the values of a run in memory only");
+    let kind = if diagnostic.cause == Cause::Policy { ProblemKind::Policy } else { ProblemKind::Save };
+    Problem { kind, diagnostic }
 }

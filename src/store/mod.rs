@@ -3,11 +3,14 @@
 //! May import `environment`, `yaml`, `files` and what stands left of `plan`. It never decides whether a value may be stored; that is
 //! the run's business.
 
+mod tokens;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::diagnostic::Diagnostic;
 use crate::environment::Files;
 use crate::files::git::{self, Standing};
 use crate::files::lock::{Lock, LockError};
@@ -95,6 +98,23 @@ impl std::fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
+impl StoreError {
+    /// The error as it is told, with how to mend it; `shown` is the local file as printed.
+    #[must_use]
+    pub fn finding(&self, shown: &str) -> Diagnostic {
+        let finding = Diagnostic::error(self.to_string());
+        match self {
+            Self::Exposed { tracked: true, .. } => {
+                finding.refusal().help(format!("take it out of the index: git rm --cached {shown}"))
+            }
+            Self::Exposed { tracked: false, .. } => {
+                finding.refusal().help("add this line to the .gitignore beside it: *.local.*")
+            }
+            Self::Locked { .. } | Self::Failed { .. } => finding,
+        }
+    }
+}
+
 impl Store {
     /// The store of an environment.
     #[must_use]
@@ -143,12 +163,16 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
+        self.write(&values.iter().map(change).collect::<Vec<_>>())
+    }
+
+    /// Changes keys of the local file. They are on disk when this returns.
+    fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.refuse_exposed()?;
         let _lock = self.lock()?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.
         let old = self.read()?;
-        let changes: Vec<Change> = values.iter().map(change).collect();
-        let new = edit::apply(&old, &changes).map_err(|error| self.failed(&error))?;
+        let new = edit::apply(&old, changes).map_err(|error| self.failed(&error))?;
         write::replace_checked(&self.local, new.as_bytes(), |written| {
             let text = String::from_utf8(written.to_vec()).map_err(|error| error.to_string())?;
             yaml::read(&self.shown, text, Privacy::Hidden).map(drop).map_err(|_| "what was written is no YAML".to_owned())
@@ -164,6 +188,14 @@ impl Store {
             Standing::Tracked => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
             Standing::NotIgnored => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
         }
+    }
+
+    /// The lock of one login: `.dev.NAME.lock` beside the local file. A name may hold anything, a file name may not.
+    fn lock_of_login(&self, name: &str) -> PathBuf {
+        let stem = self.local.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let environment = stem.strip_suffix(".local").unwrap_or(&stem);
+        let name = percent_encoding::utf8_percent_encode(name, crate::template::RESERVED_IN_URL);
+        self.local.with_file_name(format!(".{environment}.{name}.lock"))
     }
 
     fn lock(&self) -> Result<Lock, StoreError> {

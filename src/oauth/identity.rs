@@ -1,0 +1,132 @@
+//! What a token is for: changed configuration never presents a token that was got with another one.
+
+use std::fmt::Write as _;
+
+use ring::digest::{SHA256, digest};
+use serde_json::json;
+use url::Url;
+
+use crate::auth::{GrantType, Login};
+use crate::template::Error;
+use crate::trust::Origin;
+
+use super::config::Config;
+use super::grant::Fields;
+
+/// Hex digits of a fingerprint: enough that two configurations of one login never meet by chance.
+const DIGITS: usize = 16;
+
+/// What decides which token fits: endpoint, client, grant, scope, audience, resource and subject. It holds no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// Where the token comes from.
+    pub token_endpoint: Url,
+    /// The client's id.
+    pub client_id: Option<String>,
+    /// The grant.
+    pub grant: GrantType,
+    /// The scopes, in the order of the file.
+    pub scope: Vec<String>,
+    /// The audience.
+    pub audience: Option<String>,
+    /// The resources.
+    pub resource: Vec<String>,
+    /// Type and id of Box's subject.
+    pub subject: Option<(String, String)>,
+}
+
+impl Identity {
+    /// The identity of a login whose token endpoint is known.
+    ///
+    /// # Errors
+    /// A template fails.
+    pub(super) fn of(login: &Login, token_endpoint: Url, fields: &dyn Fields, config: Option<&Config>) -> Result<Self, Error> {
+        let wanted = &login.wanted;
+        let mut scope = Vec::new();
+        for template in &wanted.scope {
+            // `scope: read write` is two scopes, as is `[read, write]`.
+            scope.extend(fields.text(template)?.split_whitespace().map(ToOwned::to_owned));
+        }
+        let text = |template: &Option<_>| template.as_ref().map(|template| fields.text(template)).transpose();
+        Ok(Self {
+            token_endpoint,
+            client_id: text(&login.client.id)?.or_else(|| config?.client_id.clone()),
+            grant: login.grant_type.clone(),
+            scope,
+            audience: text(&wanted.audience)?,
+            resource: wanted.resource.iter().map(|template| fields.text(template)).collect::<Result<_, _>>()?,
+            subject: match &wanted.subject {
+                Some((kind, id)) => Some((fields.text(kind)?, fields.text(id)?)),
+                None => config.and_then(|config| config.subject.clone()),
+            },
+        })
+    }
+
+    /// The fingerprint that is kept with a token. The embedded server counts as `sandbox:box` on whatever port it runs.
+    #[must_use]
+    pub fn fingerprint(&self, sandbox: Option<&Origin>) -> String {
+        let endpoint = match Origin::of(&self.token_endpoint) {
+            Some(origin) if Some(&origin) == sandbox => format!("sandbox:box{}", self.token_endpoint.path()),
+            _ => self.token_endpoint.to_string(),
+        };
+        let mut scope = self.scope.clone();
+        // The order of scopes means nothing (RFC 6749 §3.3).
+        scope.sort();
+        scope.dedup();
+        let text = json!([endpoint, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
+        digest(&SHA256, text.as_bytes()).as_ref().iter().take(DIGITS / 2).fold(String::new(), |mut hex, byte| {
+            // Writing to a string can't fail.
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity() -> Identity {
+        Identity {
+            token_endpoint: Url::parse("http://127.0.0.1:1/oauth2/token").unwrap(),
+            client_id: Some("id".into()),
+            grant: GrantType::ClientCredentials,
+            scope: vec!["b".into(), "a".into()],
+            audience: None,
+            resource: Vec::new(),
+            subject: None,
+        }
+    }
+
+    #[test]
+    fn everything_that_makes_another_token_changes_the_fingerprint() {
+        let fingerprint = |change: fn(&mut Identity)| {
+            let mut identity = identity();
+            change(&mut identity);
+            identity.fingerprint(None)
+        };
+        let changes: [fn(&mut Identity); 8] = [
+            |_| {},
+            |i| i.token_endpoint = Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(),
+            |i| i.client_id = None,
+            |i| i.grant = GrantType::Password,
+            |i| i.scope = vec!["a".into()],
+            |i| i.audience = Some("x".into()),
+            |i| i.resource = vec!["x".into()],
+            |i| i.subject = Some(("user".into(), "1".into())),
+        ];
+        let mut seen: Vec<String> = changes.into_iter().map(fingerprint).collect();
+        seen.sort();
+        seen.dedup();
+        assert_eq!(seen.len(), changes.len());
+        assert_eq!(fingerprint(|i| i.scope = vec!["a".into(), "b".into(), "a".into()]), fingerprint(|_| {}));
+    }
+
+    #[test]
+    fn the_port_of_the_sandbox_does_not_count() {
+        let other = Identity { token_endpoint: Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(), ..identity() };
+        let origin = |identity: &Identity| Origin::of(&identity.token_endpoint);
+        assert_eq!(identity().fingerprint(origin(&identity()).as_ref()), other.fingerprint(origin(&other).as_ref()));
+        assert_ne!(identity().fingerprint(None), other.fingerprint(origin(&other).as_ref()));
+    }
+}
