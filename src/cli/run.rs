@@ -12,6 +12,7 @@ use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
 use crate::http::{Client, Identity, Limits, Proxy, Settings, Tls};
 use crate::mask::Masker;
+use crate::oauth::{Endpoint, Habits, Lifecycle, Token};
 use crate::plan::Plan;
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run};
@@ -82,11 +83,16 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let hosts = plan.environment.hosts.iter().filter_map(|(host, _)| host.parse::<HostRule>().ok());
     let gate = Gate::new(&values, hosts.chain(args.allow_host.iter().cloned()).collect());
     let store = plan.environment.files.as_ref().map(Store::new);
+    let kept = plan.environment.tokens.iter().filter_map(|(name, members)| Some((name.clone(), Token::from_members(members.clone())?)));
+    let kept = kept.collect();
+    let endpoint = Endpoint { client, masker, timeout: args.timeout };
+    let logins = Lifecycle::new(store.as_ref(), endpoint, &*world.clock, Habits { no_save: args.no_save, fresh: args.fresh_token }, kept);
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
     let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
     run.store = store.as_ref();
+    run.logins = Some(&logins);
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {

@@ -101,6 +101,12 @@ impl<'e> Values<'e> {
         self.environment
     }
 
+    /// The address of the embedded server of the run.
+    #[must_use]
+    pub fn sandbox_url(&self) -> Option<String> {
+        self.sandbox.and_then(|sandbox| sandbox.member("url"))
+    }
+
     /// The value of `name`; `None` when no layer gives it one.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::clock::Timestamp;
 use crate::http::Response;
 use crate::query::JsonPath;
 
@@ -116,6 +117,7 @@ impl Reading<'_> {
             uri: members.get("error_uri").and_then(text),
             grant: self.grant.to_owned(),
             wants: response.header("www-authenticate").and_then(|value| value.split_whitespace().next()).map(|scheme| (self.mask)(scheme)),
+            server_time: response.header("date").and_then(http_date),
             code_age: None,
         })
     }
@@ -123,6 +125,12 @@ impl Reading<'_> {
     fn unusable(&self, response: &Response, problem: &str) -> Error {
         Error::unusable(response.status, problem, &(self.mask)(&String::from_utf8_lossy(&response.body)))
     }
+}
+
+/// A date as HTTP writes it (RFC 9110 §5.6.7).
+fn http_date(text: &str) -> Option<Timestamp> {
+    let parser = jiff::fmt::rfc2822::DateTimeParser::new();
+    parser.parse_timestamp(text).ok().map(|timestamp| Timestamp(timestamp.as_second()))
 }
 
 fn plain(value: &Value) -> String {

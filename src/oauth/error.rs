@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::auth::GrantType;
+use crate::clock::Timestamp;
 use crate::diagnostic::Diagnostic;
 use crate::http;
 
@@ -58,6 +59,8 @@ pub struct Refused {
     pub grant: String,
     /// What `WWW-Authenticate` asks for, when the client was not accepted (RFC 6749 §5.2).
     pub wants: Option<String>,
+    /// What time it is at the server, when it said so (`Date`).
+    pub server_time: Option<Timestamp>,
     /// How old the code was that was exchanged, in seconds, where known.
     pub code_age: Option<i64>,
 }
@@ -67,6 +70,14 @@ impl Refused {
     #[must_use]
     pub fn is_invalid_grant(&self) -> bool {
         self.error == "invalid_grant"
+    }
+
+    /// Whether an assertion was refused for the time that it names, or for an identifier that was used before (Box: "Please check
+    /// the 'jti' claim").
+    pub(super) fn is_about_time(&self) -> bool {
+        let words = self.description.as_deref().unwrap_or_default().to_ascii_lowercase();
+        let mut words = words.split(|c: char| !c.is_ascii_alphanumeric());
+        words.any(|word| matches!(word, "exp" | "iat" | "nbf" | "jti" | "expired"))
     }
 }
 

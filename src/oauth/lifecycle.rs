@@ -1,6 +1,6 @@
 //! The life of a token: fresh, stale, renewed, got anew; saved before it is used.
 
-use std::cell::{Ref, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
 use std::time::Duration;
@@ -28,6 +28,12 @@ use super::token::{SKEW, Token};
 pub trait TokenStore {
     /// Held while a token is renewed.
     type Lock;
+
+    /// Looks whether a save can work, once a run; what is worth saying about it.
+    ///
+    /// # Errors
+    /// A save would fail.
+    fn prepare(&self) -> impl Future<Output = Result<Option<Diagnostic>, Diagnostic>>;
 
     /// The token of the login `name`, as the file has it now.
     ///
@@ -73,16 +79,26 @@ pub struct Obtained {
     pub values: Vec<(String, Value)>,
 }
 
+/// What the command line decides about tokens.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Habits {
+    /// Nothing is saved but where a refresh token was spent.
+    pub no_save: bool,
+    /// Each login starts as if nothing were stored.
+    pub fresh: bool,
+}
+
 /// The tokens of a run.
 pub struct Lifecycle<'l, S> {
     store: Option<&'l S>,
     endpoint: Endpoint<'l>,
     clock: &'l dyn Clock,
-    /// Nothing is saved but where a refresh token was spent.
-    no_save: bool,
+    habits: Habits,
     /// The tokens that this run knows of: those that were stored, and those that it got.
     held: RefCell<HashMap<String, Token>>,
     notices: RefCell<Vec<Diagnostic>>,
+    /// Whether the place for tokens was looked at.
+    prepared: Cell<bool>,
 }
 
 /// A login whose identity is known.
@@ -114,10 +130,11 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         store: Option<&'l S>,
         endpoint: Endpoint<'l>,
         clock: &'l dyn Clock,
-        no_save: bool,
+        habits: Habits,
         stored: HashMap<String, Token>,
     ) -> Self {
-        Self { store, endpoint, clock, no_save, held: RefCell::new(stored), notices: RefCell::default() }
+        let held = if habits.fresh { HashMap::new() } else { stored };
+        Self { store, endpoint, clock, habits, held: RefCell::new(held), notices: RefCell::default(), prepared: Cell::new(false) }
     }
 
     /// The token of the login `name` that the run knows of, whatever its state.
@@ -142,7 +159,8 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         }
         let Some(store) = self.store else { return self.renewed(&known, None).await };
         let _lock = store.lock(asking.name).await.map_err(stored)?;
-        let current = store.read(asking.name).map_err(stored)?;
+        let anew = self.habits.fresh && !self.held.borrow().contains_key(asking.name);
+        let current = if anew { None } else { store.read(asking.name).map_err(stored)? };
         // Another process may have renewed it while this one waited.
         if let Some(token) = current.as_ref().filter(|token| known.takes(token, self.clock)) {
             self.hold(asking.name, token);
@@ -204,6 +222,7 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             self.notices.borrow_mut().push(notice.help("the stored refresh token is tried once more, since it is the only one"));
         }
         let asked_at = self.clock.now();
+        self.prepare().await.map_err(stored)?;
         self.note(name, kept.as_ref(), Some(asked_at)).await?;
         let url = match &known.asking.login.endpoints.refresh {
             Some(template) => url(known.asking.fields, template)?,
@@ -279,11 +298,40 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             let finding = login.place.error("the login has no refresh token to start with");
             return Err(definition(finding.help("give the first one with `refresh_token: \"{{ … }}\"`").into()));
         }
+        if !self.habits.no_save
+            && let Err(failed) = self.prepare().await
+            && self.is_precious(login)
+        {
+            // A code that can be used once must not be spent on a token that can't be kept.
+            return Err(stored(failed));
+        }
         let parameters = grants.parameters().map_err(definition)?;
         let asked_at = self.clock.now();
         let url = known.identity.token_endpoint.clone();
-        let (members, access_token) = self.ask(known, &url, parameters, login.grant_type.wire()).await?;
+        let answer = match self.ask(known, &url, parameters, login.grant_type.wire()).await {
+            Err(Error::Refused(refused)) if login.grant_type == GrantType::JwtBearer && refused.is_about_time() => {
+                // Clocks differ: once more by the server's, with another `jti`.
+                let now = refused.server_time.unwrap_or(asked_at);
+                let parameters = known.grants(now).parameters().map_err(definition)?;
+                self.ask(known, &url, parameters, login.grant_type.wire()).await
+            }
+            answer => answer,
+        };
+        let (members, access_token) = answer?;
         self.keep(known, Token::of_answer(members, &access_token, asked_at), false).await
+    }
+
+    /// Whether a token of `login` can't be had again without a person.
+    fn is_precious(&self, login: &Login) -> bool {
+        login.grant_type.needs_a_person() || login.grant_type == GrantType::RefreshToken
+    }
+
+    async fn prepare(&self) -> Result<(), Diagnostic> {
+        let Some(store) = self.store.filter(|_| !self.prepared.get()) else { return Ok(()) };
+        let made = store.prepare().await?;
+        self.prepared.set(true);
+        self.notices.borrow_mut().extend(made);
+        Ok(())
     }
 
     async fn ask(
@@ -318,11 +366,11 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             .filter_map(|kept| Some((kept.name.clone(), kept.path.nodes(&whole).first().map(|node| (*node).clone())?)))
             .collect();
         self.hold(name, &token);
-        let Some(store) = self.store.filter(|_| spent_one || !self.no_save) else { return Ok(Obtained { token, values }) };
+        let Some(store) = self.store.filter(|_| spent_one || !self.habits.no_save) else { return Ok(Obtained { token, values }) };
         match store.save(name, &token, &values).await {
             Ok(()) => {}
             // It can be had again without anyone: a checkout that can't be written to must not fail for it.
-            Err(failed) if !spent_one && !login.grant_type.needs_a_person() && token.refresh_token().is_none() => {
+            Err(failed) if !spent_one && !self.is_precious(login) => {
                 let notice = Diagnostic::warning(format!("the token of `{name}` is not kept: {}", failed.message));
                 self.notices.borrow_mut().push(Diagnostic { help: failed.help, ..notice });
             }

@@ -29,5 +29,5 @@ pub use endpoint::Endpoint;
 pub use error::{Error, Refused, hint};
 pub use grant::Fields;
 pub use identity::Identity;
-pub use lifecycle::{Asking, Lifecycle, Obtained, TokenStore};
+pub use lifecycle::{Asking, Habits, Lifecycle, Obtained, TokenStore};
 pub use token::Token;

@@ -8,6 +8,7 @@
 
 mod gate;
 mod harvest;
+mod login;
 mod render;
 mod response;
 mod save;
@@ -22,6 +23,7 @@ use crate::environment::Values;
 use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
 use crate::http::Client;
 use crate::mask::Masker;
+use crate::oauth::Lifecycle;
 use crate::plan::{Found, Plan, Scope};
 use crate::store::Store;
 
@@ -48,6 +50,8 @@ pub struct Run<'r, 'o> {
     pub client: &'r Client,
     /// Where stored values go; `None` without an environment.
     pub store: Option<&'r Store>,
+    /// The tokens of managed logins.
+    pub logins: Option<&'r Lifecycle<'r, Store>>,
     /// Learns every secret that an answer brings.
     pub masker: &'r Masker,
     /// Where secrets may go.
@@ -91,6 +95,7 @@ impl<'r, 'o> Run<'r, 'o> {
             values,
             client,
             store: None,
+            logins: None,
             masker,
             gate,
             policy: Policy::default(),

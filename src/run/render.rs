@@ -169,6 +169,22 @@ impl<'a> Renderer<'a, '_> {
         template.transforms() && self.scope.taint(&mut template.reads().iter()).secret
     }
 
+    /// The text of a template of a definition: an environment's sees the environment only.
+    pub(super) fn text_of(&self, template: &Template, environment: bool) -> Result<String, Error> {
+        let own = self.scope.environment().scope(template.reads());
+        let values: &dyn Values = if environment { &own } else { self.scope };
+        Ok(self.protected(template, self.engine().text(template, values)?))
+    }
+
+    /// The value of a tree of a definition; see [`Self::text_of`].
+    pub(super) fn value_of(&self, tree: &Tree<Template>, environment: bool) -> Result<Value, Error> {
+        if !environment {
+            return self.tree(tree);
+        }
+        let reads: Vec<_> = tree.templates().flat_map(Template::reads).cloned().collect();
+        self.engine().tree(tree, &self.scope.environment().scope(&reads))
+    }
+
     fn pairs(&self, fields: &[Field]) -> Result<Vec<(String, String)>, Error> {
         let mut found = Vec::new();
         for field in fields {
@@ -218,11 +234,7 @@ impl<'a> Renderer<'a, '_> {
             (_, Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment))) => (scheme, *environment),
             _ => return Ok(()),
         };
-        let text = |template: &Template| {
-            let own = self.scope.environment().scope(template.reads());
-            let values: &dyn Values = if environment { &own } else { self.scope };
-            Ok::<_, Error>(self.protected(template, self.engine().text(template, values)?))
-        };
+        let text = |template: &Template| self.text_of(template, environment);
         let mut set = |name: &str, value: String| {
             headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
             headers.push((name.to_owned(), value));
@@ -289,7 +301,7 @@ impl<'a> Renderer<'a, '_> {
 }
 
 /// Adds parameters behind those that the url has already.
-fn append_query(url: &mut Url, pairs: &[(String, String)]) {
+pub(super) fn append_query(url: &mut Url, pairs: &[(String, String)]) {
     if pairs.is_empty() {
         return;
     }

@@ -14,13 +14,14 @@ use crate::trust::{Allowed, Origin};
 
 use super::Run;
 use super::gate::Pass;
+use super::login::Access;
 use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
 
-impl Run<'_, '_> {
+impl<'r> Run<'r, '_> {
     /// Takes a request through all its stages and tells how it ended.
-    pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'_>) -> Outcome {
+    pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'r>) -> Outcome {
         let started = Instant::now();
         let blank = |outcome: Outcome| Step::without_answer(request, outcome, started.elapsed());
         let renderer = Renderer { plan: self.plan, unit, scope };
@@ -48,9 +49,13 @@ impl Run<'_, '_> {
         if let Err(problem) = self.prepare_store(request) {
             return self.finish(blank(Outcome::Errored(Box::new(problem))));
         }
+        let access = match self.access(request, &renderer, &mut rendered).await {
+            Ok(access) => access,
+            Err(problem) => return self.finish(blank(Outcome::Errored(Box::new(problem)))),
+        };
         let body = rendered.request.body.clone();
         self.under_way = Some(request.full_name());
-        let sent = self.send(rendered, request).await;
+        let sent = self.send(rendered, request, (&renderer, access)).await;
         self.under_way = None;
         match sent {
             Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
@@ -120,11 +125,30 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Asks the gate, then sends.
-    async fn send(&self, mut rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
-        let place = request.url.place();
+    /// Asks the gate, then sends; once more with a renewed token when the server refuses the one of a login.
+    async fn send<'a>(
+        &mut self,
+        mut rendered: Rendered,
+        request: &'a Request,
+        (renderer, access): (&Renderer<'a, 'r>, Option<Access<'a>>),
+    ) -> Result<Exchange, Problem> {
         let pass = self.admit(&mut rendered, request)?;
-        self.client.send(rendered.request, &|url| pass.check(url)).await.map_err(|error| {
+        let Some(mut access) = access else { return self.exchange(rendered.request, request, &pass).await };
+        let bare = rendered.request.clone();
+        access.authorise(&mut rendered.request);
+        let exchange = self.exchange(rendered.request, request, &pass).await?;
+        if !access.is_refused_by(&exchange) {
+            return Ok(exchange);
+        }
+        self.renew(renderer, &mut access).await?;
+        let mut again = bare;
+        access.authorise(&mut again);
+        self.exchange(again, request, &pass).await
+    }
+
+    async fn exchange(&self, sent: http::Request, request: &Request, pass: &Pass) -> Result<Exchange, Problem> {
+        let place = request.url.place();
+        self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
             let kind = match error.class() {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,

@@ -25,6 +25,11 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_m
 impl TokenStore for Store {
     type Lock = Lock;
 
+    async fn prepare(&self) -> Result<Option<Diagnostic>, Diagnostic> {
+        let made = Store::prepare(self).map_err(|error| error.finding(&self.shown))?;
+        Ok(made.map(|made| Diagnostic::note(format!("made `{made}`, so that git leaves local files alone"))))
+    }
+
     fn read(&self, name: &str) -> Result<Option<Token>, Diagnostic> {
         let text = Store::read(self).map_err(|error| error.finding(&self.shown))?;
         let document = yaml::read(&self.shown, text, Privacy::Hidden).map_err(|findings| {
