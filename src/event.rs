@@ -137,6 +137,11 @@ pub enum Skipped {
     },
     /// A value could not be saved before; only `always` requests run.
     UnsavedValue,
+    /// The login that it names got no token for an earlier request.
+    NoToken {
+        /// The login.
+        login: String,
+    },
     /// A dry run sends nothing, so this request's values are not known.
     DryRun {
         /// The first value that is not known.
@@ -218,7 +223,7 @@ impl Summary {
             }
             Outcome::Skipped(reason) => {
                 self.skipped += 1;
-                if matches!(reason, Skipped::MissingValue { .. } | Skipped::FailedNeed { .. }) {
+                if matches!(reason, Skipped::MissingValue { .. } | Skipped::FailedNeed { .. } | Skipped::NoToken { .. }) {
                     self.skipped_for_want += 1;
                 }
             }

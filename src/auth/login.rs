@@ -377,4 +377,24 @@ impl Login {
         found.extend(claims.iter().flat_map(Tree::templates));
         found
     }
+
+    /// The templates that tell which token fits.
+    #[must_use]
+    pub fn identity_templates(&self) -> Vec<&Template> {
+        let Wanted { scope, audience, resource, subject, .. } = &self.wanted;
+        let single = [&self.endpoints.issuer, &self.endpoints.token, &self.client.id, audience, &self.assertion.config];
+        let subject = subject.iter().flat_map(|(kind, id)| [kind, id]);
+        single.into_iter().flatten().chain(scope).chain(resource).chain(subject).collect()
+    }
+
+    /// The templates that a token request can't do without. A code and a refresh token are brought along or not.
+    #[must_use]
+    pub fn needed_templates(&self) -> Vec<&Template> {
+        let Brought { username, password, subject_token, actor_token, .. } = &self.brought;
+        let Assertion { key, passphrase, key_id, algorithm, audience, .. } = &self.assertion;
+        let single =
+            [&self.client.secret, username, password, subject_token, actor_token, key, passphrase, key_id, algorithm, audience];
+        let params = self.token.params.iter().chain(&self.token.headers).flat_map(|(_, values)| values);
+        self.identity_templates().into_iter().chain(single.into_iter().flatten()).chain(params).collect()
+    }
 }

@@ -90,9 +90,8 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
-    let mut run = Run::new(plan, &values, client, masker, gate, &mut output);
+    let mut run = Run::new(plan, &values, client, masker, &logins, gate, &mut output);
     run.store = store.as_ref();
-    run.logins = Some(&logins);
     run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {

@@ -346,6 +346,7 @@ fn push_reason(out: &mut String, reason: &Skipped) {
         Skipped::MissingValue { name, producer } => write!(out, "needs `{name}`, which `{producer}` should have captured"),
         Skipped::FailedNeed { name } => write!(out, "needs `{name}`, which failed"),
         Skipped::UnsavedValue => out.write_str("a value could not be saved before"),
+        Skipped::NoToken { login } => write!(out, "no token for `{login}`"),
         Skipped::DryRun { name } => write!(out, "needs `{name}`, which only a real run gets"),
     };
 }

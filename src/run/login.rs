@@ -7,13 +7,13 @@ use url::Url;
 
 use crate::auth::{Definition, Login, Method, Send};
 use crate::collection::Request;
-use crate::diagnostic::{Cause, Diagnostic};
-use crate::event::{Problem, ProblemKind};
+use crate::diagnostic::{Cause, Diagnostic, Place, Severity};
+use crate::event::{Outcome, Problem, ProblemKind, Skipped};
 use crate::files::read::read_text;
 use crate::http::{self, Exchange};
 use crate::mask::is_secret_name;
 use crate::oauth::{self, Asking, Fields, Token};
-use crate::plan::{Found, Scope};
+use crate::plan::{Found, Scope, all_templates};
 use crate::secret::Secret;
 use crate::template::{Error, Template, Tree};
 use crate::trust::Origin;
@@ -24,19 +24,25 @@ use super::render::{Rendered, Renderer, append_query};
 
 /// The login of a request, with the token that is sent with it.
 pub(super) struct Access<'a> {
+    named: Named<'a>,
+    token: Token,
+}
+
+/// A login and where it stands.
+#[derive(Clone)]
+struct Named<'a> {
     /// The name under which its token is kept.
     name: String,
-    /// The definition.
     login: &'a Login,
+    place: &'a Place,
     /// Whether it is the environment's: it reads nothing else then.
     environment: bool,
-    token: Token,
 }
 
 impl Access<'_> {
     /// Puts the token into a request that was rendered without it.
     pub(super) fn authorise(&self, request: &mut http::Request) {
-        let Send { header, query, prefix } = &self.login.send;
+        let Send { header, query, prefix } = &self.named.login.send;
         let token = self.token.access_token();
         if let Some(name) = query {
             append_query(&mut request.url, &[(name.clone(), token.expose().to_owned())]);
@@ -65,56 +71,98 @@ impl<'r> Run<'r, '_> {
         request: &'a Request,
         renderer: &Renderer<'a, 'r>,
         rendered: &mut Rendered,
-    ) -> Result<Option<Access<'a>>, Problem> {
+    ) -> Result<Option<Access<'a>>, Outcome> {
         let Some((definition, environment)) = renderer.plan.definition(renderer.unit, request) else { return Ok(None) };
-        let Definition { name, method: Method::Login(login), .. } = definition else { return Ok(None) };
-        let kept_as = if environment { name.clone() } else { self.own_name(renderer.unit, name) };
+        let Method::Login(login) = &definition.method else { return Ok(None) };
+        let named = self.named(renderer.unit, definition, login, environment);
         // Before a token is got for it: a code that can be used once must not be spent on a request that may not be sent.
-        let carried = Carried { name: format!("token of {name}"), value: None, origin: None, given: false };
+        let carried = Carried { name: format!("token of {}", definition.name), value: None, origin: None, given: false };
         let url = &rendered.request.url;
         let place = request.url.place();
-        let pass = self.gate.pass(url, vec![carried.clone()]).map_err(|error| problem_of(oauth_definition(error), name))?;
+        let pass = self.gate.pass(url, vec![carried.clone()]).map_err(|error| errored(problem_of(oauth_definition(error), &named)))?;
         pass.check(url).map_err(|refusal| {
             let finding = place.error(refusal.to_string()).refusal();
             let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
-            Problem { kind: ProblemKind::Policy, diagnostic: finding }
+            errored(Problem { kind: ProblemKind::Policy, diagnostic: finding })
         })?;
         rendered.carried.push(carried);
-        let token = self.token(renderer, (&kept_as, login, environment), None).await?;
-        Ok(Some(Access { name: kept_as, login, environment, token }))
+        let token = self.first_token(renderer, &named).await?;
+        Ok(Some(Access { named, token }))
+    }
+
+    /// The token of a login for a request; a login that failed is not tried again in this run.
+    async fn first_token(&mut self, renderer: &Renderer<'_, 'r>, named: &Named<'_>) -> Result<Token, Outcome> {
+        if self.failed_logins.contains(&named.name) {
+            return Err(Outcome::Skipped(Skipped::NoToken { login: named.name.clone() }));
+        }
+        self.token(renderer, named, None).await.map_err(|problem| {
+            // What could not be saved is held all the same, for the requests that run whatever happens.
+            if problem.kind != ProblemKind::Save {
+                self.failed_logins.insert(named.name.clone());
+            }
+            errored(problem)
+        })
+    }
+
+    /// What a dry run shows in the place of a token: nothing is asked for.
+    pub(super) fn announce_token(&self, request: &Request, renderer: &Renderer<'_, 'r>, rendered: &mut Rendered) {
+        let Some((Definition { name, method: Method::Login(login), .. }, _)) = renderer.plan.definition(renderer.unit, request)
+        else {
+            return;
+        };
+        let token = format!("<the token of {name}>");
+        match &login.send {
+            Send { query: Some(query), .. } => append_query(&mut rendered.request.url, &[(query.clone(), token)]),
+            Send { header, prefix, .. } => {
+                let prefix = prefix.as_deref().unwrap_or("Bearer");
+                let header = header.as_deref().unwrap_or("Authorization");
+                rendered.request.headers.push((header.to_owned(), format!("{prefix} {token}").trim_start().to_owned()));
+            }
+        }
+    }
+
+    /// Makes the tokens visible that the templates of `request` read as `tokens.NAME`, each fresh.
+    pub(super) async fn tokens_read(&mut self, request: &Request, renderer: &Renderer<'_, 'r>) -> Result<(), Outcome> {
+        let mut names: Vec<&str> = tokens_of(request).collect();
+        names.sort_unstable();
+        names.dedup();
+        for name in names {
+            let found = renderer.plan.logins(renderer.unit).find(|(definition, ..)| definition.name == name);
+            let Some((definition, login, environment)) = found else { continue };
+            let named = self.named(renderer.unit, definition, login, environment);
+            let token = self.first_token(renderer, &named).await?;
+            renderer.scope.set_token(name, token.members().clone());
+        }
+        Ok(())
     }
 
     /// A new token in place of one that a server refused.
     pub(super) async fn renew<'a>(&mut self, renderer: &Renderer<'a, 'r>, access: &mut Access<'a>) -> Result<(), Problem> {
         let refused = access.token.access_token();
-        access.token = self.token(renderer, (&access.name, access.login, access.environment), Some(&refused)).await?;
+        access.token = self.token(renderer, &access.named, Some(&refused)).await?;
         Ok(())
     }
 
     async fn token(
         &mut self,
         renderer: &Renderer<'_, 'r>,
-        (name, login, environment): (&str, &Login, bool),
+        named: &Named<'_>,
         refused: Option<&Secret>,
     ) -> Result<Token, Problem> {
-        let Some(logins) = self.logins else {
-            let diagnostic = login.place.error("there is no place for tokens in this run");
-            return Err(Problem { kind: ProblemKind::Authorisation, diagnostic });
-        };
+        let Named { name, login, place, environment } = named;
+        let (login, environment) = (*login, *environment);
         let fields = LoginFields { renderer, environment };
-        let endpoints = self.gate.endpoints(environment, name).map_err(|error| problem_of(oauth_definition(error), name))?;
+        let endpoints = self.gate.endpoints(environment, name).map_err(|error| problem_of(oauth_definition(error), named))?;
         let sandbox = renderer.scope.environment().sandbox_url().and_then(|url| Origin::of(&Url::parse(&url).ok()?));
         let guard = |url: &Url| endpoints.check(url);
         let asking = Asking { name, login, fields: &fields, sandbox, guard: &guard, refused };
-        let obtained = logins.token(&asking).await;
-        for notice in logins.notices() {
-            self.notice(&notice.at(login.place.clone()));
+        let obtained = self.logins.token(&asking).await;
+        for notice in self.logins.notices() {
+            self.notice(&if notice.severity == Severity::Warning { notice.at((*place).clone()) } else { notice });
         }
         let obtained = obtained.map_err(|error| {
             self.unsaved |= matches!(error, oauth::Error::Store(_));
-            let problem = problem_of(error, name);
-            let placed = problem.diagnostic.place.is_some();
-            Problem { diagnostic: if placed { problem.diagnostic } else { problem.diagnostic.at(login.place.clone()) }, ..problem }
+            problem_of(error, named)
         })?;
         for (name, value) in obtained.values {
             self.hold(renderer.scope, &name, value);
@@ -134,11 +182,26 @@ impl<'r> Run<'r, '_> {
     }
 
     /// A collection's own login is kept under its file: two collections may call different ones by one name.
-    fn own_name(&self, unit: usize, name: &str) -> String {
-        let path = &self.plan.units[unit].collection.path;
-        let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-        format!("{}:{name}", real.strip_prefix(self.plan.root.path()).unwrap_or(&real).display())
+    fn named<'a>(&self, unit: usize, definition: &'a Definition, login: &'a Login, environment: bool) -> Named<'a> {
+        let name = match environment {
+            true => definition.name.clone(),
+            false => {
+                let path = &self.plan.units[unit].collection.path;
+                let real = path.canonicalize().unwrap_or_else(|_| path.clone());
+                format!("{}:{}", real.strip_prefix(self.plan.root.path()).unwrap_or(&real).display(), definition.name)
+            }
+        };
+        Named { name, login, place: &definition.place, environment }
     }
+}
+
+/// The logins whose tokens the templates of `request` read.
+pub(super) fn tokens_of(request: &Request) -> impl Iterator<Item = &str> {
+    let reads = all_templates(request).into_iter().flat_map(Template::reads);
+    reads.filter_map(|read| match read.path.as_slice() {
+        [root, name, ..] if root == "tokens" => Some(name.as_str()),
+        _ => None,
+    })
 }
 
 /// The fields of a login, evaluated where it stands: an environment's sees the environment only.
@@ -193,6 +256,10 @@ impl Fields for LoginFields<'_, '_, '_> {
     }
 }
 
+fn errored(problem: Problem) -> Outcome {
+    Outcome::Errored(Box::new(problem))
+}
+
 fn oauth_definition(error: Error) -> oauth::Error {
     oauth::Error::Definition(Box::new(match error {
         Error::Undefined { path, place } => place.error(format!("`{path}` has no value")),
@@ -201,8 +268,9 @@ fn oauth_definition(error: Error) -> oauth::Error {
 }
 
 /// Which exit code the lack of a token leads to.
-fn problem_of(error: oauth::Error, name: &str) -> Problem {
-    let diagnostic = error.finding(name);
+fn problem_of(error: oauth::Error, named: &Named<'_>) -> Problem {
+    let diagnostic = error.finding(&named.name);
+    let diagnostic = if diagnostic.place.is_some() { diagnostic } else { diagnostic.at(named.place.clone()) };
     let kind = match (&error, diagnostic.cause) {
         (oauth::Error::Definition(_) | oauth::Error::Store(_), Cause::Policy) => ProblemKind::Policy,
         (oauth::Error::Definition(_), Cause::Input) => ProblemKind::Build,

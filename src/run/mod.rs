@@ -14,7 +14,7 @@ mod response;
 mod save;
 mod step;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::collection::Request;
@@ -51,7 +51,7 @@ pub struct Run<'r, 'o> {
     /// Where stored values go; `None` without an environment.
     pub store: Option<&'r Store>,
     /// The tokens of managed logins.
-    pub logins: Option<&'r Lifecycle<'r, Store>>,
+    pub logins: &'r Lifecycle<'r, Store>,
     /// Learns every secret that an answer brings.
     pub masker: &'r Masker,
     /// Where secrets may go.
@@ -68,6 +68,8 @@ pub struct Run<'r, 'o> {
     prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
+    /// The logins that got no token: a server is not asked again and again for what it refused.
+    failed_logins: HashSet<String>,
     /// What was stored so far: every later collection of the run sees it.
     stored: HashMap<String, Found>,
 }
@@ -87,6 +89,7 @@ impl<'r, 'o> Run<'r, 'o> {
         values: &'r Values<'r>,
         client: &'r Client,
         masker: &'r Masker,
+        logins: &'r Lifecycle<'r, Store>,
         gate: Gate<'r>,
         reporter: &'o mut dyn Reporter,
     ) -> Self {
@@ -95,7 +98,7 @@ impl<'r, 'o> Run<'r, 'o> {
             values,
             client,
             store: None,
-            logins: None,
+            logins,
             masker,
             gate,
             policy: Policy::default(),
@@ -104,6 +107,7 @@ impl<'r, 'o> Run<'r, 'o> {
             prepared: false,
             under_way: None,
             unsaved: false,
+            failed_logins: HashSet::new(),
             stored: HashMap::new(),
         }
     }
@@ -139,7 +143,7 @@ impl<'r, 'o> Run<'r, 'o> {
             failed |= match &step {
                 Outcome::Passed => false,
                 Outcome::Failed(_) | Outcome::Errored(_) => true,
-                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. }),
+                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. } | Skipped::NoToken { .. }),
             };
             self.summary.duration = started.elapsed();
         }

@@ -14,7 +14,7 @@ use crate::trust::{Allowed, Origin};
 
 use super::Run;
 use super::gate::Pass;
-use super::login::Access;
+use super::login::{Access, tokens_of};
 use super::harvest::{Harvest, render_with, simple_paths};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
@@ -25,6 +25,14 @@ impl<'r> Run<'r, '_> {
         let started = Instant::now();
         let blank = |outcome: Outcome| Step::without_answer(request, outcome, started.elapsed());
         let renderer = Renderer { plan: self.plan, unit, scope };
+        if let (true, Some(name)) = (self.policy.dry_run, tokens_of(request).next()) {
+            return self.finish(blank(Outcome::Skipped(Skipped::DryRun { name: format!("tokens.{name}") })));
+        }
+        if (!self.unsaved || request.always)
+            && let Err(outcome) = self.tokens_read(request, &renderer).await
+        {
+            return self.finish(blank(outcome));
+        }
         let ready = match self.may_run(request, &renderer) {
             Ok(()) => renderer.render(request).map_err(|error| Outcome::Errored(Box::new(build_problem(error, request)))),
             Err(outcome) => Err(outcome),
@@ -37,6 +45,7 @@ impl<'r> Run<'r, '_> {
             if let Err(problem) = self.admit(&mut rendered, request) {
                 return self.finish(blank(Outcome::Errored(Box::new(problem))));
             }
+            self.announce_token(request, &renderer, &mut rendered);
             let preview = preview(&rendered);
             return self.finish(Step { preview: Some(&preview), ..blank(Outcome::Passed) });
         }
@@ -51,7 +60,7 @@ impl<'r> Run<'r, '_> {
         }
         let access = match self.access(request, &renderer, &mut rendered).await {
             Ok(access) => access,
-            Err(problem) => return self.finish(blank(Outcome::Errored(Box::new(problem)))),
+            Err(outcome) => return self.finish(blank(outcome)),
         };
         let body = rendered.request.body.clone();
         self.under_way = Some(request.full_name());
