@@ -87,11 +87,11 @@ impl<'m> Maker<'m> {
     }
 
     fn signed(&self, mut claims: Map<String, Value>) -> Result<Secret, Error> {
-        let Grants { login, fields, identity, config, now } = self.grants;
+        let Grants { login, fields, token_endpoint, config, now, .. } = self.grants;
         let assertion = &login.assertion;
         let audience = match &assertion.audience {
             Some(template) => fields.text(template)?,
-            None => identity.token_endpoint.to_string(),
+            None => token_endpoint.to_string(),
         };
         claims.insert("aud".to_owned(), Value::from(audience));
         claims.insert("jti".to_owned(), Value::from(uuid::Uuid::new_v4().simple().to_string()));

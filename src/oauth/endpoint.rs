@@ -18,7 +18,7 @@ use super::error::Error;
 use super::parameters::Parameters;
 
 /// The most that a token endpoint may answer, in bytes.
-const LONGEST_ANSWER: usize = 1 << 20;
+pub(super) const LONGEST_ANSWER: usize = 1 << 20;
 
 /// The way to token endpoints.
 #[derive(Clone, Copy)]

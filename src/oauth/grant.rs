@@ -1,6 +1,7 @@
 //! The parameters of each grant, from the fields of a login.
 
 use serde_json::Value;
+use url::Url;
 
 use crate::auth::{ClientAuth, GrantType, Login, Params};
 use crate::clock::Timestamp;
@@ -11,6 +12,7 @@ use crate::template::{Error, Template, Tree};
 use super::assertion::Maker;
 use super::client_auth::Credentials;
 use super::config::Config;
+use super::discovery::Metadata;
 use super::identity::Identity;
 use super::parameters::Parameters;
 
@@ -43,6 +45,10 @@ pub(super) struct Grants<'g> {
     pub(super) login: &'g Login,
     pub(super) fields: &'g dyn Fields,
     pub(super) identity: &'g Identity,
+    /// Where the request goes.
+    pub(super) token_endpoint: &'g Url,
+    /// What the server says about itself, when it was asked.
+    pub(super) metadata: Option<&'g Metadata>,
     /// What the provider's configuration file says.
     pub(super) config: Option<&'g Config>,
     /// The time that assertions are made at.
@@ -58,7 +64,8 @@ impl Grants<'_> {
             Some(template) => Some(Secret::new(self.fields.text(template)?)).filter(|secret| !secret.expose().is_empty()),
             None => self.config.and_then(|config| config.client_secret.clone()),
         };
-        let auth = client.auth.unwrap_or(if secret.is_some() { ClientAuth::Basic } else { ClientAuth::None });
+        let usual = || self.metadata.and_then(Metadata::client_auth).unwrap_or(ClientAuth::Basic);
+        let auth = client.auth.unwrap_or_else(|| if secret.is_some() { usual() } else { ClientAuth::None });
         let needs_secret =
             matches!(auth, ClientAuth::Basic | ClientAuth::BasicRaw | ClientAuth::Post | ClientAuth::ClientSecretJwt);
         if needs_secret && secret.is_none() {

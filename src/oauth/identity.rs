@@ -16,11 +16,11 @@ use super::grant::Fields;
 /// Hex digits of a fingerprint: enough that two configurations of one login never meet by chance.
 const DIGITS: usize = 16;
 
-/// What decides which token fits: endpoint, client, grant, scope, audience, resource and subject. It holds no secret.
+/// What decides which token fits: server, client, grant, scope, audience, resource and subject. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
-    /// Where the token comes from.
-    pub token_endpoint: Url,
+    /// Where the token comes from: the token endpoint, or the issuer whose metadata names it.
+    pub server: Url,
     /// The client's id.
     pub client_id: Option<String>,
     /// The grant.
@@ -36,11 +36,11 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// The identity of a login whose token endpoint is known.
+    /// The identity of a login that gets its tokens from `server`.
     ///
     /// # Errors
     /// A template fails.
-    pub(super) fn of(login: &Login, token_endpoint: Url, fields: &dyn Fields, config: Option<&Config>) -> Result<Self, Error> {
+    pub(super) fn of(login: &Login, server: Url, fields: &dyn Fields, config: Option<&Config>) -> Result<Self, Error> {
         let wanted = &login.wanted;
         let mut scope = Vec::new();
         for template in &wanted.scope {
@@ -49,7 +49,7 @@ impl Identity {
         }
         let text = |template: &Option<_>| template.as_ref().map(|template| fields.text(template)).transpose();
         Ok(Self {
-            token_endpoint,
+            server,
             client_id: text(&login.client.id)?.or_else(|| config?.client_id.clone()),
             grant: login.grant_type.clone(),
             scope,
@@ -65,15 +65,15 @@ impl Identity {
     /// The fingerprint that is kept with a token. The embedded server counts as `sandbox:box` on whatever port it runs.
     #[must_use]
     pub fn fingerprint(&self, sandbox: Option<&Origin>) -> String {
-        let endpoint = match Origin::of(&self.token_endpoint) {
-            Some(origin) if Some(&origin) == sandbox => format!("sandbox:box{}", self.token_endpoint.path()),
-            _ => self.token_endpoint.to_string(),
+        let server = match Origin::of(&self.server) {
+            Some(origin) if Some(&origin) == sandbox => format!("sandbox:box{}", self.server.path()),
+            _ => self.server.to_string(),
         };
         let mut scope = self.scope.clone();
         // The order of scopes means nothing (RFC 6749 §3.3).
         scope.sort();
         scope.dedup();
-        let text = json!([endpoint, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
+        let text = json!([server, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
         digest(&SHA256, text.as_bytes()).as_ref().iter().take(DIGITS / 2).fold(String::new(), |mut hex, byte| {
             // Writing to a string can't fail.
             let _ = write!(hex, "{byte:02x}");
@@ -88,7 +88,7 @@ mod tests {
 
     fn identity() -> Identity {
         Identity {
-            token_endpoint: Url::parse("http://127.0.0.1:1/oauth2/token").unwrap(),
+            server: Url::parse("http://127.0.0.1:1/oauth2/token").unwrap(),
             client_id: Some("id".into()),
             grant: GrantType::ClientCredentials,
             scope: vec!["b".into(), "a".into()],
@@ -107,7 +107,7 @@ mod tests {
         };
         let changes: [fn(&mut Identity); 8] = [
             |_| {},
-            |i| i.token_endpoint = Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(),
+            |i| i.server = Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(),
             |i| i.client_id = None,
             |i| i.grant = GrantType::Password,
             |i| i.scope = vec!["a".into()],
@@ -124,8 +124,8 @@ mod tests {
 
     #[test]
     fn the_port_of_the_sandbox_does_not_count() {
-        let other = Identity { token_endpoint: Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(), ..identity() };
-        let origin = |identity: &Identity| Origin::of(&identity.token_endpoint);
+        let other = Identity { server: Url::parse("http://127.0.0.1:2/oauth2/token").unwrap(), ..identity() };
+        let origin = |identity: &Identity| Origin::of(&identity.server);
         assert_eq!(identity().fingerprint(origin(&identity()).as_ref()), other.fingerprint(origin(&other).as_ref()));
         assert_ne!(identity().fingerprint(None), other.fingerprint(origin(&other).as_ref()));
     }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::future::Future;
+use std::rc::Rc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -18,6 +19,7 @@ use crate::trust::Origin;
 
 use super::answer::Reading;
 use super::config::Config;
+use super::discovery::Metadata;
 use super::endpoint::{Asked, Endpoint};
 use super::error::Error;
 use super::grant::{Fields, Grants};
@@ -97,8 +99,15 @@ pub struct Lifecycle<'l, S> {
     /// The tokens that this run knows of: those that were stored, and those that it got.
     held: RefCell<HashMap<String, Token>>,
     notices: RefCell<Vec<Diagnostic>>,
+    metadata: RefCell<HashMap<Url, Rc<Metadata>>>,
     /// Whether the place for tokens was looked at.
     prepared: Cell<bool>,
+}
+
+/// Where tokens come from.
+struct Server {
+    token_endpoint: Url,
+    metadata: Option<Rc<Metadata>>,
 }
 
 /// A login whose identity is known.
@@ -117,9 +126,11 @@ impl Known<'_, '_> {
         token.is_for(&self.fingerprint) && token.is_fresh(clock.now(), self.skew) && !refused
     }
 
-    fn grants(&self, now: Timestamp) -> Grants<'_> {
+    fn grants<'g>(&'g self, server: &'g Server, now: Timestamp) -> Grants<'g> {
         let Asking { login, fields, .. } = *self.asking;
-        Grants { login, fields, identity: &self.identity, config: self.config.as_ref(), now }
+        let Server { token_endpoint, metadata } = server;
+        let (metadata, config) = (metadata.as_deref(), self.config.as_ref());
+        Grants { login, fields, identity: &self.identity, token_endpoint, metadata, config, now }
     }
 }
 
@@ -134,7 +145,16 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         stored: HashMap<String, Token>,
     ) -> Self {
         let held = if habits.fresh { HashMap::new() } else { stored };
-        Self { store, endpoint, clock, habits, held: RefCell::new(held), notices: RefCell::default(), prepared: Cell::new(false) }
+        Self {
+            store,
+            endpoint,
+            clock,
+            habits,
+            held: RefCell::new(held),
+            notices: RefCell::default(),
+            metadata: RefCell::default(),
+            prepared: Cell::new(false),
+        }
     }
 
     /// The token of the login `name` that the run knows of, whatever its state.
@@ -179,42 +199,65 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             None => None,
         };
         let of_config = config.as_ref().and_then(|config| Url::parse(config.token_endpoint.as_deref()?).ok());
-        let token_endpoint = match (&login.endpoints.token, of_config) {
-            (Some(template), _) => url(asking.fields, template)?,
-            (None, Some(url)) => url,
-            (None, None) => {
+        let server = match (&login.endpoints.token, of_config, &login.endpoints.issuer) {
+            (Some(template), ..) | (None, None, Some(template)) => url(asking.fields, template)?,
+            (None, Some(url), _) => url,
+            (None, None, None) => {
                 let finding = login.place.error("the login has no `token_endpoint`");
-                return Err(definition(finding.help("give it, or `provider:`").into()));
+                return Err(definition(finding.help("give it, or `issuer:`, or `provider:`").into()));
             }
         };
-        let identity = Identity::of(login, token_endpoint, asking.fields, config.as_ref()).map_err(definition)?;
+        let identity = Identity::of(login, server, asking.fields, config.as_ref()).map_err(definition)?;
         let fingerprint = identity.fingerprint(asking.sandbox.as_ref());
         Ok(Known { asking, config, identity, fingerprint, skew: login.refresh.skew.unwrap_or(SKEW) })
     }
 
+    /// Where the server of a login is, and what it says about itself: read when a token has to be got, once a run.
+    async fn server(&self, known: &Known<'_, '_>) -> Result<Server, Error> {
+        let endpoints = &known.asking.login.endpoints;
+        let of_config = known.config.as_ref().is_some_and(|config| config.token_endpoint.is_some());
+        if endpoints.token.is_some() || of_config {
+            return Ok(Server { token_endpoint: known.identity.server.clone(), metadata: None });
+        }
+        let issuer = &known.identity.server;
+        let cached = self.metadata.borrow().get(issuer).cloned();
+        let metadata = match cached {
+            Some(metadata) => metadata,
+            None => {
+                let read = Rc::new(Metadata::of(issuer, &self.endpoint, known.asking.guard).await?);
+                self.metadata.borrow_mut().insert(issuer.clone(), Rc::clone(&read));
+                read
+            }
+        };
+        let named = metadata.token_endpoint.as_deref().and_then(|text| Url::parse(text).ok());
+        let token_endpoint = named.ok_or_else(|| Error::unusable(200, format!("the metadata of `{issuer}` names no token endpoint"), ""))?;
+        Ok(Server { token_endpoint, metadata: Some(metadata) })
+    }
+
     /// A refresh when there is something to refresh with, else the grant.
     async fn renewed(&self, known: &Known<'_, '_>, kept: Option<Token>) -> Result<Obtained, Error> {
+        let server = &self.server(known).await?;
         let refresh_token = match kept.as_ref().and_then(Token::refresh_token) {
             Some(token) => Some(token),
-            None => known.grants(self.clock.now()).brought_refresh_token().map_err(definition)?,
+            None => known.grants(server, self.clock.now()).brought_refresh_token().map_err(definition)?,
         };
         if let Some(refresh_token) = refresh_token
-            && let Some(obtained) = self.refreshed(known, kept, &refresh_token).await?
+            && let Some(obtained) = self.refreshed((known, server), kept, &refresh_token).await?
         {
             return Ok(obtained);
         }
-        self.granted(known).await
+        self.granted(known, server).await
     }
 
     /// Spends a refresh token; `None` when the server does not take it any more.
     async fn refreshed(
         &self,
-        known: &Known<'_, '_>,
+        (known, server): (&Known<'_, '_>, &Server),
         kept: Option<Token>,
         refresh_token: &Secret,
     ) -> Result<Option<Obtained>, Error> {
         let name = known.asking.name;
-        let grants = known.grants(self.clock.now());
+        let grants = known.grants(server, self.clock.now());
         let parameters = grants.refresh(refresh_token).map_err(definition)?;
         if let Some(since) = kept.as_ref().and_then(Token::refreshing_since) {
             let age = self.clock.now().0.saturating_sub(since.0);
@@ -226,9 +269,9 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         self.note(name, kept.as_ref(), Some(asked_at)).await?;
         let url = match &known.asking.login.endpoints.refresh {
             Some(template) => url(known.asking.fields, template)?,
-            None => known.identity.token_endpoint.clone(),
+            None => server.token_endpoint.clone(),
         };
-        let answer = self.ask(known, &url, parameters, GrantType::RefreshToken.wire()).await;
+        let answer = self.ask((known, server), &url, parameters, GrantType::RefreshToken.wire()).await;
         match answer {
             Ok((members, access_token)) => {
                 let mut token = Token::of_answer(members, &access_token, asked_at);
@@ -239,7 +282,7 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
                 }
                 self.keep(known, token, true).await.map(Some)
             }
-            Err(Error::Refused(refused)) if refused.is_invalid_grant() => self.spent(known, kept, refused).await,
+            Err(Error::Refused(refused)) if refused.is_invalid_grant() => self.spent((known, server), kept, refused).await,
             Err(error) => {
                 let untouched = match &error {
                     Error::Http(error) => error.nothing_was_sent(),
@@ -261,7 +304,7 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
     /// The server refuses the refresh token. Nobody deletes a newer one: another machine may share the file.
     async fn spent(
         &self,
-        known: &Known<'_, '_>,
+        (known, server): (&Known<'_, '_>, &Server),
         kept: Option<Token>,
         refused: super::Refused,
     ) -> Result<Option<Obtained>, Error> {
@@ -274,7 +317,7 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             }
         }
         let alone = known.asking.login.grant_type == GrantType::RefreshToken
-            || known.asking.login.grant_type.needs_a_person() && !known.grants(self.clock.now()).has_code();
+            || known.asking.login.grant_type.needs_a_person() && !known.grants(server, self.clock.now()).has_code();
         if let Some(mut old) = kept {
             old.forget_refresh_token();
             self.note(name, Some(&old), None).await?;
@@ -288,9 +331,9 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
     }
 
     /// The grant.
-    async fn granted(&self, known: &Known<'_, '_>) -> Result<Obtained, Error> {
+    async fn granted(&self, known: &Known<'_, '_>, server: &Server) -> Result<Obtained, Error> {
         let login = known.asking.login;
-        let grants = known.grants(self.clock.now());
+        let grants = known.grants(server, self.clock.now());
         if login.grant_type.needs_a_person() && !grants.has_code() {
             return Err(Error::NeedsPerson { grant: login.grant_type.clone() });
         }
@@ -307,13 +350,13 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         }
         let parameters = grants.parameters().map_err(definition)?;
         let asked_at = self.clock.now();
-        let url = known.identity.token_endpoint.clone();
-        let answer = match self.ask(known, &url, parameters, login.grant_type.wire()).await {
+        let url = server.token_endpoint.clone();
+        let answer = match self.ask((known, server), &url, parameters, login.grant_type.wire()).await {
             Err(Error::Refused(refused)) if login.grant_type == GrantType::JwtBearer && refused.is_about_time() => {
                 // Clocks differ: once more by the server's, with another `jti`.
                 let now = refused.server_time.unwrap_or(asked_at);
-                let parameters = known.grants(now).parameters().map_err(definition)?;
-                self.ask(known, &url, parameters, login.grant_type.wire()).await
+                let parameters = known.grants(server, now).parameters().map_err(definition)?;
+                self.ask((known, server), &url, parameters, login.grant_type.wire()).await
             }
             answer => answer,
         };
@@ -336,13 +379,13 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
 
     async fn ask(
         &self,
-        known: &Known<'_, '_>,
+        (known, server): (&Known<'_, '_>, &Server),
         url: &Url,
         parameters: super::parameters::Parameters,
         grant: &str,
     ) -> Result<super::answer::Answer, Error> {
         let login = known.asking.login;
-        let grants = known.grants(self.clock.now());
+        let grants = known.grants(server, self.clock.now());
         let asked = Asked {
             url,
             parameters,

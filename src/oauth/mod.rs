@@ -15,6 +15,7 @@ mod answer;
 mod assertion;
 mod client_auth;
 mod config;
+mod discovery;
 mod endpoint;
 mod error;
 mod grant;
@@ -25,6 +26,7 @@ mod lifecycle;
 mod parameters;
 mod token;
 
+pub use discovery::Metadata;
 pub use endpoint::Endpoint;
 pub use error::{Error, Refused, hint};
 pub use grant::Fields;
