@@ -4,7 +4,7 @@ use crate::diagnostic::nearest;
 use crate::template::{Builder, Syntax};
 use crate::yaml::{Decoder, Entry, Node};
 
-use super::{Carrier, Choice, Definition, Method, Scheme, login_decode};
+use super::{Carrier, Choice, Definition, Method, Scheme, login};
 
 const SCHEMES: &[&str] = &["bearer", "basic", "api_key", "oauth2"];
 const LATER: &[&str] = &["digest", "aws_sigv4"];
@@ -41,7 +41,7 @@ pub fn definitions(decoder: &mut Decoder, templates: &mut Builder, node: &Node) 
         }
         let Some(inner) = only_entry(decoder, &entry.value) else { continue };
         let method = if &*inner.key == "oauth2" {
-            login_decode::decode(decoder, templates, &inner.value).map(|login| Method::Login(Box::new(login)))
+            login::decode(decoder, templates, &inner.value).map(|login| Method::Login(Box::new(login)))
         } else {
             scheme(decoder, templates, inner).map(Method::Scheme)
         };

@@ -5,7 +5,6 @@
 
 mod decode;
 mod login;
-mod login_decode;
 
 use crate::diagnostic::Place;
 use crate::template::Template;

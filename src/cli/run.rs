@@ -83,10 +83,12 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
     let hosts = plan.environment.hosts.iter().filter_map(|(host, _)| host.parse::<HostRule>().ok());
     let gate = Gate::new(&values, hosts.chain(args.allow_host.iter().cloned()).collect());
     let store = plan.environment.files.as_ref().map(Store::new);
-    let kept = plan.environment.tokens.iter().filter_map(|(name, members)| Some((name.clone(), Token::from_members(members.clone())?)));
+    let kept =
+        plan.environment.tokens.iter().filter_map(|(name, members)| Some((name.clone(), Token::from_members(members.clone())?)));
     let kept = kept.collect();
     let endpoint = Endpoint { client, masker, timeout: args.timeout };
-    let logins = Lifecycle::new(store.as_ref(), endpoint, &*world.clock, Habits { no_save: args.no_save, fresh: args.fresh_token }, kept);
+    let logins =
+        Lifecycle::new(store.as_ref(), endpoint, &*world.clock, Habits { no_save: args.no_save, fresh: args.fresh_token }, kept);
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });

@@ -67,7 +67,8 @@ impl Reading<'_> {
         if known || self.any_type {
             return Ok(());
         }
-        let problem = format!("the token has the type `{}`, and nothing says how that is sent", kind.chars().take(20).collect::<String>());
+        let problem =
+            format!("the token has the type `{}`, and nothing says how that is sent", kind.chars().take(20).collect::<String>());
         Err(self.unusable(response, &problem))
     }
 
@@ -116,7 +117,10 @@ impl Reading<'_> {
             description: described.and_then(text),
             uri: members.get("error_uri").and_then(text),
             grant: self.grant.to_owned(),
-            wants: response.header("www-authenticate").and_then(|value| value.split_whitespace().next()).map(|scheme| (self.mask)(scheme)),
+            wants: response
+                .header("www-authenticate")
+                .and_then(|value| value.split_whitespace().next())
+                .map(|scheme| (self.mask)(scheme)),
             server_time: response.header("date").and_then(http_date),
             code_age: None,
         })
@@ -197,13 +201,23 @@ mod tests {
     #[test]
     fn what_is_no_token_says_why() {
         let bad: [(u16, &str, &[u8], &str); 18] = [
-            (400, JSON, br#"{"error":"invalid_grant","error_description":"Refresh token\r\n  has expired"}"#, "invalid_grant: Refresh token has expired"),
+            (
+                400,
+                JSON,
+                br#"{"error":"invalid_grant","error_description":"Refresh token\r\n  has expired"}"#,
+                "invalid_grant: Refresh token has expired",
+            ),
             (200, JSON, br#"{"error":"bad_verification_code"}"#, "bad_verification_code"),
             (200, JSON, br#"{"ok":false,"error":"invalid_code"}"#, "invalid_code"),
             (200, JSON, br#"{"ok":false}"#, "not ok"),
             (403, JSON, br#"{"error":{"code":403,"status":"PERMISSION_DENIED","message":"no"}}"#, "PERMISSION_DENIED: no"),
             (302, "text/html", b"moved", "the token endpoint redirects (status 302)"),
-            (502, "text/html", b"<html>\n<b>Bad Gateway</b>", "the answer is `text/html` and no JSON | <html> <b>Bad Gateway</b>"),
+            (
+                502,
+                "text/html",
+                b"<html>\n<b>Bad Gateway</b>",
+                "the answer is `text/html` and no JSON | <html> <b>Bad Gateway</b>",
+            ),
             (500, JSON, br#"{"message":"oops"}"#, r#"the server says no and not why | {"message":"oops"}"#),
             (200, JSON, br#"{"access_token":""}"#, r#"the answer holds no `access_token` | {"access_token":""}"#),
             (200, JSON, br#"{"access_token":7}"#, r#"the answer holds no `access_token` | {"access_token":7}"#),
@@ -211,9 +225,24 @@ mod tests {
             (200, JSON, br#"{"access_token":"t"#, "the answer is cut off or no valid JSON | {\"access_token\":\"t"),
             (200, JSON, b"", "the answer is empty | "),
             (200, JSON, b"{\"access_token\":\"\xff\"}", "the answer is not UTF-8 text | {\"access_token\":\"\u{fffd}\"}"),
-            (200, JSON, br#"{"access_token":"a\r\nX: y"}"#, "the token holds characters that can't be sent | {\"access_token\":\"a\\r\\nX: y\"}"),
-            (200, JSON, br#"{"access_token":"t","refresh_token":"\u0000"}"#, "the token holds characters that can't be sent | {\"access_token\":\"t\",\"refresh_token\":\"\\u0000\"}"),
-            (200, JSON, br#"{"access_token":"t","token_type":"mac"}"#, "the token has the type `mac`, and nothing says how that is sent | {\"access_token\":\"t\",\"token_type\":\"mac\"}"),
+            (
+                200,
+                JSON,
+                br#"{"access_token":"a\r\nX: y"}"#,
+                "the token holds characters that can't be sent | {\"access_token\":\"a\\r\\nX: y\"}",
+            ),
+            (
+                200,
+                JSON,
+                br#"{"access_token":"t","refresh_token":"\u0000"}"#,
+                "the token holds characters that can't be sent | {\"access_token\":\"t\",\"refresh_token\":\"\\u0000\"}",
+            ),
+            (
+                200,
+                JSON,
+                br#"{"access_token":"t","token_type":"mac"}"#,
+                "the token has the type `mac`, and nothing says how that is sent | {\"access_token\":\"t\",\"token_type\":\"mac\"}",
+            ),
             (200, "text/html", b"access_token=t", "the answer is `text/html` and no JSON | access_token=t"),
         ];
         for (status, kind, body, expected) in bad {

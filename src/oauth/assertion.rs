@@ -135,7 +135,9 @@ fn private_key(grants: &Grants<'_>, fields: &Assertion) -> Result<key::PrivateKe
         (None, Some(config)) => (config.key.clone(), fields.config.as_ref().map_or(&login.place, |template| template.place())),
         (None, None) => {
             let finding = login.place.error("the login needs a private key");
-            return Err(finding.help("give it: `assertion: {key: \"{{ private_key }}\"}`, or `config:` with the provider's file").into());
+            return Err(finding
+                .help("give it: `assertion: {key: \"{{ private_key }}\"}`, or `config:` with the provider's file")
+                .into());
         }
     };
     let passphrase = match &fields.passphrase {

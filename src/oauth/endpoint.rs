@@ -87,11 +87,9 @@ impl Endpoint<'_> {
     fn learn(&self, body: &[u8]) {
         match serde_json::from_slice::<Value>(body) {
             Ok(value) => learn_named(&value, self.masker),
-            Err(_) => url::form_urlencoded::parse(body)
-                .filter(|(name, _)| is_secret_name(name))
-                .for_each(|(_, value)| {
-                    self.masker.learn(&Secret::new(value.into_owned()));
-                }),
+            Err(_) => url::form_urlencoded::parse(body).filter(|(name, _)| is_secret_name(name)).for_each(|(_, value)| {
+                self.masker.learn(&Secret::new(value.into_owned()));
+            }),
         }
     }
 }

@@ -116,7 +116,9 @@ impl Error {
                     finding = finding.help(hint);
                 }
                 if let (true, Some(wants)) = (refused.error == "invalid_client", &refused.wants) {
-                    finding = finding.help(format!("the server asks for `{wants}`: `client_auth` of the login says how the client shows itself"));
+                    finding = finding.help(format!(
+                        "the server asks for `{wants}`: `client_auth` of the login says how the client shows itself"
+                    ));
                 }
                 if let Some(age) = refused.code_age {
                     finding = finding.help(format!("the code was {age} s old when it was sent"));
@@ -131,14 +133,17 @@ impl Error {
                 let finding = finding.help("is `token_endpoint` the right address?");
                 if shown.is_empty() { finding } else { finding.help(format!("the answer starts: {shown}")) }
             }
-            Self::Redirected { status } => no_token(format!("the token endpoint redirects (status {status}), and a secret follows no redirect"))
-                .help("put the address that it redirects to into `token_endpoint`, if that is the server's"),
+            Self::Redirected { status } => {
+                no_token(format!("the token endpoint redirects (status {status}), and a secret follows no redirect"))
+                    .help("put the address that it redirects to into `token_endpoint`, if that is the server's")
+            }
             Self::Http(error) => {
                 let finding = error.finding();
                 Diagnostic { message: format!("no token for `{name}`: {}", finding.message), ..finding }
             }
-            Self::Unanswered(error) => no_token(format!("a refresh was sent and no answer came: {error}"))
-                .help("the server may have spent the refresh token; the next run tries the stored one once more, and then logs in anew"),
+            Self::Unanswered(error) => no_token(format!("a refresh was sent and no answer came: {error}")).help(
+                "the server may have spent the refresh token; the next run tries the stored one once more, and then logs in anew",
+            ),
             Self::NeedsPerson { grant } => {
                 let finding = no_token(format!("nothing usable is stored, and `{}` needs a person", grant.name()));
                 finding.help("give a code with `--var code=…` where the login has `code: \"{{ code }}\"`")

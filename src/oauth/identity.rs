@@ -73,7 +73,8 @@ impl Identity {
         // The order of scopes means nothing (RFC 6749 §3.3).
         scope.sort();
         scope.dedup();
-        let text = json!([server, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
+        let text =
+            json!([server, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
         digest(&SHA256, text.as_bytes()).as_ref().iter().take(DIGITS / 2).fold(String::new(), |mut hex, byte| {
             // Writing to a string can't fail.
             let _ = write!(hex, "{byte:02x}");

@@ -97,7 +97,12 @@ impl fmt::Display for Mismatch {
 ///
 /// # Errors
 /// The key can't make signatures of that algorithm.
-pub(super) fn sign(algorithm: Algorithm, mut header: Map<String, Value>, claims: &Map<String, Value>, signer: &Signer) -> Result<Secret, Mismatch> {
+pub(super) fn sign(
+    algorithm: Algorithm,
+    mut header: Map<String, Value>,
+    claims: &Map<String, Value>,
+    signer: &Signer,
+) -> Result<Secret, Mismatch> {
     header.insert("alg".to_owned(), Value::from(algorithm.name()));
     let part = |members: &Map<String, Value>| URL_SAFE_NO_PAD.encode(Value::Object(members.clone()).to_string());
     let signed = format!("{}.{}", part(&header), part(claims));

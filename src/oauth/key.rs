@@ -147,7 +147,9 @@ pub(super) fn read(pem: &str, passphrase: Option<&Secret>) -> Result<PrivateKey,
     match label {
         "PRIVATE KEY" => pkcs8(document.as_bytes()),
         "ENCRYPTED PRIVATE KEY" => pkcs8(decrypted(document.as_bytes(), passphrase)?.as_bytes()),
-        "RSA PRIVATE KEY" => RsaKeyPair::from_der(document.as_bytes()).map(|key| PrivateKey::Rsa(Box::new(key))).map_err(rejected),
+        "RSA PRIVATE KEY" => {
+            RsaKeyPair::from_der(document.as_bytes()).map(|key| PrivateKey::Rsa(Box::new(key))).map_err(rejected)
+        }
         "EC PRIVATE KEY" => sec1(document.as_bytes(), None),
         _ => Err(KeyError::UnknownKind),
     }
@@ -196,5 +198,9 @@ fn sec1(der: &[u8], outer_curve: Option<ObjectIdentifier>) -> Result<PrivateKey,
 
 fn rejected(error: ring::error::KeyRejected) -> KeyError {
     let text = error.to_string();
-    if text.contains("TooSmall") || text.contains("TooLarge") || text.contains("Unsafe") { KeyError::Weak } else { KeyError::Broken }
+    if text.contains("TooSmall") || text.contains("TooLarge") || text.contains("Unsafe") {
+        KeyError::Weak
+    } else {
+        KeyError::Broken
+    }
 }

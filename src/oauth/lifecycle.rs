@@ -230,7 +230,8 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
             }
         };
         let named = metadata.token_endpoint.as_deref().and_then(|text| Url::parse(text).ok());
-        let token_endpoint = named.ok_or_else(|| Error::unusable(200, format!("the metadata of `{issuer}` names no token endpoint"), ""))?;
+        let token_endpoint =
+            named.ok_or_else(|| Error::unusable(200, format!("the metadata of `{issuer}` names no token endpoint"), ""))?;
         Ok(Server { token_endpoint, metadata: Some(metadata) })
     }
 
@@ -325,7 +326,8 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         if alone {
             return Err(Error::Refused(refused));
         }
-        let notice = Diagnostic::note(format!("the refresh token of `{name}` is not good any more ({refused}); a new token is got"));
+        let notice =
+            Diagnostic::note(format!("the refresh token of `{name}` is not good any more ({refused}); a new token is got"));
         self.notices.borrow_mut().push(notice);
         Ok(None)
     }

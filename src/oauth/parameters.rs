@@ -74,7 +74,8 @@ mod tests {
         parameters.set("audience", "b c&d=é");
         parameters.replace("resource", vec!["https://a/".to_owned(), String::new(), "https://b/".to_owned()]);
         let (form, _) = parameters.body(BodyFormat::Form);
-        let expected = "grant_type=client_credentials&audience=b+c%26d%3D%C3%A9&resource=https%3A%2F%2Fa%2F&resource=https%3A%2F%2Fb%2F";
+        let expected =
+            "grant_type=client_credentials&audience=b+c%26d%3D%C3%A9&resource=https%3A%2F%2Fa%2F&resource=https%3A%2F%2Fb%2F";
         assert_eq!(String::from_utf8(form).unwrap(), expected);
         let (json, _) = parameters.body(BodyFormat::Json);
         let expected = r#"{"grant_type":"client_credentials","audience":"b c&d=é","resource":["https://a/","https://b/"]}"#;

@@ -240,6 +240,9 @@ mod tests {
 
     #[test]
     fn debug_shows_no_value() {
-        assert_eq!(format!("{:?}", token(&json!({"refresh_token": "r1"}))), r#"Token { members: ["refresh_token", "access_token"] }"#);
+        assert_eq!(
+            format!("{:?}", token(&json!({"refresh_token": "r1"}))),
+            r#"Token { members: ["refresh_token", "access_token"] }"#
+        );
     }
 }

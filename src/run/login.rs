@@ -79,7 +79,8 @@ impl<'r> Run<'r, '_> {
         let carried = Carried { name: format!("token of {}", definition.name), value: None, origin: None, given: false };
         let url = &rendered.request.url;
         let place = request.url.place();
-        let pass = self.gate.pass(url, vec![carried.clone()]).map_err(|error| errored(problem_of(oauth_definition(error), &named)))?;
+        let pass =
+            self.gate.pass(url, vec![carried.clone()]).map_err(|error| errored(problem_of(oauth_definition(error), &named)))?;
         pass.check(url).map_err(|refusal| {
             let finding = place.error(refusal.to_string()).refusal();
             let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
@@ -232,7 +233,8 @@ impl Fields for LoginFields<'_, '_, '_> {
                 let finding = place.error(format!("the configuration file {refusal}"));
                 Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
             })?;
-            let bytes = opened.bytes(1 << 20).map_err(|error| Error::from(place.error(format!("the configuration file {error}"))))?;
+            let bytes =
+                opened.bytes(1 << 20).map_err(|error| Error::from(place.error(format!("the configuration file {error}"))))?;
             return Ok(Secret::new(String::from_utf8_lossy(&bytes).into_owned()));
         }
         let files = plan.environment.files.as_ref();
@@ -242,7 +244,8 @@ impl Fields for LoginFields<'_, '_, '_> {
             let finding = place.error(format!("the configuration file `{text}` lies outside of the project"));
             return Err(finding.refusal().into());
         }
-        let read = read_text(&path).map_err(|error| Error::from(place.error(format!("the configuration file `{text}` {error}"))))?;
+        let read =
+            read_text(&path).map_err(|error| Error::from(place.error(format!("the configuration file `{text}` {error}"))))?;
         Ok(Secret::new(read))
     }
 

@@ -14,8 +14,8 @@ use crate::trust::{Allowed, Origin};
 
 use super::Run;
 use super::gate::Pass;
-use super::login::{Access, tokens_of};
 use super::harvest::{Harvest, render_with, simple_paths};
+use super::login::{Access, tokens_of};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
 

@@ -56,7 +56,9 @@ impl TokenStore for Store {
             if started.elapsed() >= RENEWAL_WAIT {
                 let by = holder.map(|pid| format!(" ({pid})")).unwrap_or_default();
                 let seconds = RENEWAL_WAIT.as_secs();
-                return Err(Diagnostic::error(format!("another process{by} has been renewing the token of `{name}` for {seconds} s")));
+                return Err(Diagnostic::error(format!(
+                    "another process{by} has been renewing the token of `{name}` for {seconds} s"
+                )));
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSES.1);

@@ -24,5 +24,6 @@ mod secrets;
 mod store;
 mod support;
 mod template;
+mod token_life;
 mod tools;
 mod trust;

@@ -5,7 +5,7 @@ use crate::query::JsonPath;
 use crate::template::{Builder, Syntax, Template};
 use crate::yaml::{self, Decoder, Fields, Node, Privacy};
 
-use super::login::{BodyFormat, ClientAuth, GrantType, Kept, Login, Params, Pkce};
+use super::{BodyFormat, ClientAuth, GrantType, Kept, Login, Params, Pkce};
 
 /// The presets, as data; each names its source.
 const PROVIDERS: &str = include_str!("providers.yaml");
@@ -47,7 +47,7 @@ const KEYS: &[&str] = &[
 ];
 
 /// Decodes what stands under `oauth2:`.
-pub(super) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
+pub(in crate::auth) fn decode(decoder: &mut Decoder, templates: &mut Builder, node: &Node) -> Option<Login> {
     let fields = decoder.fields(node, "an `oauth2` login", KEYS)?;
     let mut login = Login::at(decoder.place(node.span));
     if let Some(node) = fields.get("provider") {
@@ -265,11 +265,12 @@ impl Layer<'_> {
 
     fn path(&mut self, node: &Node, what: &str) -> Option<JsonPath> {
         let text = self.decoder.text(node, &format!("`{what}`"))?;
-        JsonPath::compile(text).map_err(|error| {
-            let finding = self.decoder.place(node.span).error(format!("`{what}` is no JSONPath: {}", error.message));
-            self.decoder.report(finding.help("a path into the token answer, such as `$.authed_user.access_token`"));
-        })
-        .ok()
+        JsonPath::compile(text)
+            .map_err(|error| {
+                let finding = self.decoder.place(node.span).error(format!("`{what}` is no JSONPath: {}", error.message));
+                self.decoder.report(finding.help("a path into the token answer, such as `$.authed_user.access_token`"));
+            })
+            .ok()
     }
 
     fn choice<T: Copy>(&mut self, fields: &Fields<'_>, key: &str, known: &[(&str, T)], place: &mut Option<T>) {
@@ -295,4 +296,39 @@ fn unknown_value(decoder: &mut Decoder, node: &Node, key: &str, known: &[impl As
         Some(near) => finding.label(format!("did you mean `{near}`?")),
         None => finding.help(format!("known values: {}", known.join(", "))),
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_preset_decodes_without_a_finding() {
+        let document = yaml::read("providers", PROVIDERS.to_owned(), Privacy::Open).unwrap();
+        let names: Vec<&str> = document.root.as_ref().unwrap().entries().unwrap().iter().map(|entry| &*entry.key).collect();
+        assert!(names.is_sorted() && names.len() >= 19, "{names:?}");
+        for name in names {
+            let text = format!("{{provider: {name}, client_id: me}}");
+            let document = yaml::read("auth.yaml", text, Privacy::Open).unwrap();
+            let (mut decoder, mut templates) = (Decoder::new(&document.file), Builder::default());
+            let login = decode(&mut decoder, &mut templates, document.root.as_ref().unwrap()).unwrap();
+            assert_eq!(decoder.finish(), [], "{name}");
+            let endpoints = login.templates().into_iter().map(Template::source).filter(|text| text.starts_with("http"));
+            assert!(endpoints.into_iter().all(|text| text.starts_with("https://")), "{name}");
+            assert!(login.client.auth.is_some() || name == "discord", "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_file_says_goes_before_the_preset() {
+        let text = "{provider: google, token_endpoint: https://a.test/t, authorize: {params: {prompt: none}}}";
+        let document = yaml::read("auth.yaml", text.to_owned(), Privacy::Open).unwrap();
+        let (mut decoder, mut templates) = (Decoder::new(&document.file), Builder::default());
+        let login = decode(&mut decoder, &mut templates, document.root.as_ref().unwrap()).unwrap();
+        assert_eq!(login.endpoints.token.unwrap().source(), "https://a.test/t");
+        assert_eq!(login.endpoints.revocation.unwrap().source(), "https://oauth2.googleapis.com/revoke");
+        let params: Vec<(&str, &str)> =
+            login.authorize.iter().map(|(name, values)| (name.as_str(), values[0].source())).collect();
+        assert_eq!(params, [("access_type", "offline"), ("prompt", "none")]);
+    }
 }

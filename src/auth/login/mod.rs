@@ -1,10 +1,14 @@
 //! The model of a managed login (`oauth2:`); the fields carry the names of the RFCs.
 
+mod decode;
+
 use std::time::Duration;
 
 use crate::diagnostic::Place;
 use crate::query::JsonPath;
 use crate::template::{Template, Tree};
+
+pub(super) use decode::decode;
 
 /// The grant of a login (RFC 6749 §1.3 and its extensions).
 #[derive(Debug, Clone, PartialEq, Eq)]
