@@ -16,6 +16,7 @@ mod environment;
 mod examples;
 mod flow;
 mod interrupt;
+mod login;
 mod masking;
 mod readme;
 mod request;
