@@ -35,7 +35,7 @@ impl Reading<'_> {
         }
         let members = self.members(response)?;
         if let Some(refused) = self.refusal(&members, response) {
-            return Err(Error::Refused(refused));
+            return Err(Error::Refused(Box::new(refused)));
         }
         if !(200..300).contains(&status) {
             return Err(self.unusable(response, "the server says no and not why"));

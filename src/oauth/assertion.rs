@@ -46,7 +46,7 @@ impl<'m> Maker<'m> {
         };
         let signer = match secret {
             Some(secret) => Signer::Secret(secret),
-            None => Signer::Key(private_key(grants, fields)?),
+            None => Signer::Key(Box::new(private_key(grants, fields)?)),
         };
         let usual = match &signer {
             Signer::Key(key) => Algorithm::usual(key),

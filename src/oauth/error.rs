@@ -16,7 +16,7 @@ pub enum Error {
     /// The definition can't be used as it stands, or a template of it fails. Nothing was sent.
     Definition(Box<Diagnostic>),
     /// The server answered with an error (RFC 6749 §5.2).
-    Refused(Refused),
+    Refused(Box<Refused>),
     /// The server's answer is neither a token nor an error as the RFC has it.
     Unusable {
         /// Its status.

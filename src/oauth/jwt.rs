@@ -75,7 +75,7 @@ impl Algorithm {
 /// What signs.
 pub(super) enum Signer {
     /// A private key.
-    Key(PrivateKey),
+    Key(Box<PrivateKey>),
     /// A shared secret (RFC 7518 §3.2).
     Secret(Secret),
 }
@@ -118,30 +118,38 @@ fn signature(algorithm: Algorithm, message: &[u8], signer: &Signer) -> Result<Ve
         Signer::Secret(_) => "shared secret",
     };
     let mismatch = Mismatch { algorithm, key: kind };
-    let signed = match (signer, algorithm) {
-        (Signer::Secret(secret), A::Hs256) => Some(mac(hmac::HMAC_SHA256, secret, message)),
-        (Signer::Secret(secret), A::Hs384) => Some(mac(hmac::HMAC_SHA384, secret, message)),
-        (Signer::Secret(secret), A::Hs512) => Some(mac(hmac::HMAC_SHA512, secret, message)),
-        (Signer::Key(PrivateKey::Rsa(key)), _) => {
-            let padding: &dyn signature::RsaEncoding = match algorithm {
-                A::Rs256 => &signature::RSA_PKCS1_SHA256,
-                A::Rs384 => &signature::RSA_PKCS1_SHA384,
-                A::Rs512 => &signature::RSA_PKCS1_SHA512,
-                A::Ps256 => &signature::RSA_PSS_SHA256,
-                A::Ps384 => &signature::RSA_PSS_SHA384,
-                A::Ps512 => &signature::RSA_PSS_SHA512,
-                _ => return Err(mismatch),
-            };
-            let mut signature = vec![0; key.public().modulus_len()];
-            key.sign(padding, &random, message, &mut signature).ok().map(|()| signature)
-        }
-        (Signer::Key(PrivateKey::P256(key)), A::Es256) | (Signer::Key(PrivateKey::P384(key)), A::Es384) => {
-            key.sign(&random, message).ok().map(|signature| signature.as_ref().to_vec())
-        }
-        (Signer::Key(PrivateKey::Ed25519(key)), A::EdDsa) => Some(key.sign(message).as_ref().to_vec()),
-        _ => None,
+    let signed = match signer {
+        Signer::Secret(secret) => match algorithm {
+            A::Hs256 => Some(mac(hmac::HMAC_SHA256, secret, message)),
+            A::Hs384 => Some(mac(hmac::HMAC_SHA384, secret, message)),
+            A::Hs512 => Some(mac(hmac::HMAC_SHA512, secret, message)),
+            _ => None,
+        },
+        Signer::Key(key) => match (&**key, algorithm) {
+            (PrivateKey::Rsa(key), _) => rsa_padding(algorithm).and_then(|padding| {
+                let mut signature = vec![0; key.public().modulus_len()];
+                key.sign(padding, &random, message, &mut signature).ok().map(|()| signature)
+            }),
+            (PrivateKey::P256(key), A::Es256) | (PrivateKey::P384(key), A::Es384) => {
+                key.sign(&random, message).ok().map(|signature| signature.as_ref().to_vec())
+            }
+            (PrivateKey::Ed25519(key), A::EdDsa) => Some(key.sign(message).as_ref().to_vec()),
+            _ => None,
+        },
     };
     signed.ok_or(mismatch)
+}
+
+fn rsa_padding(algorithm: Algorithm) -> Option<&'static dyn signature::RsaEncoding> {
+    Some(match algorithm {
+        Algorithm::Rs256 => &signature::RSA_PKCS1_SHA256,
+        Algorithm::Rs384 => &signature::RSA_PKCS1_SHA384,
+        Algorithm::Rs512 => &signature::RSA_PKCS1_SHA512,
+        Algorithm::Ps256 => &signature::RSA_PSS_SHA256,
+        Algorithm::Ps384 => &signature::RSA_PSS_SHA384,
+        Algorithm::Ps512 => &signature::RSA_PSS_SHA512,
+        _ => return None,
+    })
 }
 
 fn mac(algorithm: hmac::Algorithm, secret: &Secret, message: &[u8]) -> Vec<u8> {

@@ -24,6 +24,7 @@ mod jwt;
 mod key;
 mod lifecycle;
 mod parameters;
+mod renewal;
 mod token;
 
 pub use discovery::Metadata;

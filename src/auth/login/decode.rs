@@ -246,12 +246,13 @@ impl Layer<'_> {
     }
 
     fn list(&mut self, node: &Node, key: &str) -> Vec<Template> {
-        let items = self.decoder.one_or_more(node);
-        let usable = |layer: &mut Self, item: &Node| layer.decoder.text(item, &format!("`{key}`")).is_some();
-        items
-            .iter()
-            .filter_map(|item| usable(self, item).then(|| self.templates.add(self.decoder.file(), item, Syntax::Text)))
-            .collect()
+        let mut found = Vec::new();
+        for item in self.decoder.one_or_more(node) {
+            if self.decoder.text(item, &format!("`{key}`")).is_some() {
+                found.push(self.templates.add(self.decoder.file(), item, Syntax::Text));
+            }
+        }
+        found
     }
 
     fn params(&mut self, fields: &Fields<'_>, key: &str, params: &mut Params) {
