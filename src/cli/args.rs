@@ -13,9 +13,11 @@ use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
 
+use super::env::EnvCommand;
+
 /// The command that is meant when none is named.
 const DEFAULT: &str = "run";
-const COMMANDS: [&str; 5] = ["run", "check", "list", "sandbox", "help"];
+const COMMANDS: [&str; 7] = ["run", "check", "list", "env", "explain", "sandbox", "help"];
 
 const USAGE: &str = "runner [run] <COLLECTION>... [--env NAME] [OPTIONS]\n       runner <COMMAND>";
 
@@ -46,6 +48,11 @@ pub(super) enum Command {
     Check(CheckArgs),
     /// Show requests, their tags and the variables they need
     List(CheckArgs),
+    /// Show environments and their values, and keep your own values in them
+    #[command(subcommand)]
+    Env(EnvCommand),
+    /// Show where each value of a request comes from and where its secrets may go
+    Explain(ExplainArgs),
     /// Run the embedded server alone
     Sandbox(SandboxArgs),
 }
@@ -126,6 +133,13 @@ pub(super) struct PlanArgs {
     /// Collection files, or folders of them
     #[arg(required = true, value_name = "COLLECTION")]
     pub(super) collections: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+}
+
+/// Where values come from, and what every command takes that reads them.
+#[derive(Debug, Clone, ClapArgs)]
+pub(super) struct ValueArgs {
     /// The environment: a name, or the path of its file
     #[arg(short, long = "env", value_name = "NAME|PATH", alias = "environment")]
     pub(super) env: Option<String>,
@@ -141,6 +155,21 @@ pub(super) struct PlanArgs {
     /// Colour in the output
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub(super) color: Colour,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ExplainArgs {
+    /// The collection; `FILE:LINE` also names the request
+    #[arg(value_name = "COLLECTION")]
+    pub(super) collection: PathBuf,
+    /// The request: its name, the start of it, `Group / Name`, or `FILE:LINE`
+    #[arg(value_name = "REQUEST")]
+    pub(super) request: Option<String>,
+    #[command(flatten)]
+    pub(super) values: ValueArgs,
+    /// Allow secrets to go to a further host, as in a run
+    #[arg(long, value_name = "HOST")]
+    pub(super) allow_host: Vec<HostRule>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -197,7 +226,9 @@ pub(super) fn with_suggestion(mut error: clap::Error, arguments: &[OsString]) ->
         return error;
     }
     let command = Args::command();
-    let named = arguments.get(1).and_then(|name| name.to_str()).and_then(|name| command.find_subcommand(name));
+    let word = |at: usize| arguments.get(at).and_then(|word| word.to_str());
+    let named = word(1).and_then(|name| command.find_subcommand(name));
+    let named = named.map(|outer| word(2).and_then(|name| outer.find_subcommand(name)).unwrap_or(outer));
     let flags: Vec<&str> =
         named.into_iter().flat_map(|command| command.get_arguments()).filter_map(|arg| arg.get_long()).collect();
     let word = unknown.trim_start_matches('-').split('=').next().unwrap_or_default();

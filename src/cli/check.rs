@@ -13,7 +13,7 @@ use super::{Diagnostics, Exit};
 /// Checks collections.
 pub(super) fn run(mut world: World, args: &CheckArgs) -> Exit {
     let masker = Masker::new();
-    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.values.color.into(), &masker);
     let wishes = Wishes { open: true, ..Wishes::default() };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,

@@ -5,41 +5,56 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::diagnostic::Diagnostic;
-use crate::environment::Given;
+use crate::environment::{Given, GivenBy};
 use crate::mask::{Learnt, Masker, SHORTEST};
 use crate::secret::Secret;
 use crate::template::{RESERVED, is_name};
 use crate::world::{World, ask_secret};
 use crate::yaml::plain_value;
 
-use super::args::PlanArgs;
+use super::args::ValueArgs;
 
-const VARIABLE: &str = "RUNNER_VAR_";
-const SECRET: &str = "RUNNER_SECRET_";
+pub(super) const VARIABLE: &str = "RUNNER_VAR_";
+pub(super) const SECRET: &str = "RUNNER_SECRET_";
+
+/// The value of a secret that a run will ask for.
+const STAND_IN: &str = "[asked for]";
+
+/// Who is asked for the secrets that `--secret` names and that stand nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Asking {
+    /// Whoever sits at the terminal.
+    Now,
+    /// Nobody: it is a mistake.
+    Never,
+    /// Nobody yet: the command sends nothing, and a stand-in does.
+    #[default]
+    Later,
+}
 
 /// What the command line gives; secrets are known to `masker` before anything is said. Warnings go to `warnings`.
 pub(super) fn collect(
-    args: &PlanArgs,
+    args: &ValueArgs,
     world: &World,
-    may_ask: bool,
+    asking: Asking,
     masker: &Masker,
     warnings: &mut Vec<Diagnostic>,
 ) -> Result<Vec<Given>, Vec<Diagnostic>> {
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     let mut findings = Vec::new();
-    let mut add = |name: &str, value: Value, secret: bool| {
-        given.insert(name.to_owned(), Given { name: name.to_owned(), value, secret });
+    let mut add = |name: &str, value: Value, secret: bool, by: GivenBy| {
+        given.insert(name.to_owned(), Given { name: name.to_owned(), value, secret, by });
     };
     for (variable, text) in &world.variables {
         if let Some(name) = variable.strip_prefix(VARIABLE)
             && usable(name)
         {
-            add(name, plain_value(text), false);
+            add(name, plain_value(text), false, GivenBy::ProcessVariable);
         }
     }
     for argument in &args.var {
         match argument.split_once('=') {
-            Some((name, text)) if usable(name) => add(name, plain_value(text), false),
+            Some((name, text)) if usable(name) => add(name, plain_value(text), false, GivenBy::Flag),
             Some((name, _)) => findings.push(
                 Diagnostic::error(format!("`--var {name}=…`: `{name}` can't be the name of a variable"))
                     .help("letters, digits and `_`, not starting with a digit, and none of the reserved names"),
@@ -58,19 +73,20 @@ pub(super) fn collect(
             if masker.learn(&Secret::new(text.as_str())) == Learnt::TooShort {
                 warnings.push(too_short(name));
             }
-            add(name, Value::from(text.as_str()), true);
+            add(name, Value::from(text.as_str()), true, GivenBy::ProcessVariable);
         }
     }
     for name in &args.secret {
         if world.variables.get(&format!("{SECRET}{name}")).is_some_and(|text| !text.is_empty()) {
             continue;
         }
-        match asked(name, world, may_ask) {
-            Ok(secret) => {
+        match asked(name, world, asking) {
+            Ok(None) => add(name, Value::from(STAND_IN), true, GivenBy::Flag),
+            Ok(Some(secret)) => {
                 if masker.learn(&secret) == Learnt::TooShort {
                     warnings.push(too_short(name));
                 }
-                add(name, Value::from(secret.expose()), true);
+                add(name, Value::from(secret.expose()), true, GivenBy::Flag);
             }
             Err(finding) => findings.push(finding),
         }
@@ -78,16 +94,16 @@ pub(super) fn collect(
     if findings.is_empty() { Ok(given.into_values().collect()) } else { Err(findings) }
 }
 
-fn usable(name: &str) -> bool {
+pub(super) fn usable(name: &str) -> bool {
     is_name(name) && !RESERVED.contains(&name)
 }
 
-fn too_short(name: &str) -> Diagnostic {
+pub(super) fn too_short(name: &str) -> Diagnostic {
     Diagnostic::warning(format!("the secret `{name}` is shorter than {SHORTEST} characters and can't be masked in the output"))
 }
 
-/// Asks for a secret on the terminal.
-fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic> {
+/// Asks for a secret on the terminal; `None` when it is asked for later.
+fn asked(name: &str, world: &World, asking: Asking) -> Result<Option<Secret>, Diagnostic> {
     if let Some((before, _)) = name.split_once('=') {
         // The value is not repeated: it stands in the shell's history already.
         return Err(Diagnostic::error("a secret never stands on a command line: others on this machine could read it there")
@@ -96,9 +112,12 @@ fn asked(name: &str, world: &World, may_ask: bool) -> Result<Secret, Diagnostic>
     if !usable(name) {
         return Err(Diagnostic::error(format!("`--secret {name}`: `{name}` can't be the name of a variable")));
     }
-    if !may_ask || !world.input_is_terminal {
+    if asking == Asking::Later {
+        return Ok(None);
+    }
+    if asking == Asking::Never || !world.input_is_terminal {
         return Err(Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"))
             .help(format!("set the process variable RUNNER_SECRET_{name}")));
     }
-    ask_secret(name).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
+    ask_secret(name).map(Some).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
 }

@@ -15,8 +15,8 @@ use super::{Diagnostics, Exit};
 /// Lists the requests of collections.
 pub(super) fn run(mut world: World, args: &CheckArgs) -> Exit {
     let masker = Masker::new();
-    let paint = world.colour(&world.stdout, args.plan.color.into());
-    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
+    let paint = world.colour(&world.stdout, args.plan.values.color.into());
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.values.color.into(), &masker);
     let wishes = Wishes { open: true, ..Wishes::default() };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,

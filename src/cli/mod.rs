@@ -4,13 +4,17 @@
 
 mod args;
 mod check;
+mod env;
 mod exit;
+mod explain;
 mod given;
 mod list;
+mod origin;
 mod output;
 mod run;
 mod sandbox;
 mod setup;
+mod table;
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -34,12 +38,20 @@ pub fn run(mut world: World) -> ExitCode {
     let arguments = args::with_command(&world.arguments);
     let args = match Args::try_parse_from(&arguments) {
         Ok(args) => args,
-        Err(error) => return usage(&mut world, &args::with_suggestion(error, &arguments)).into(),
+        Err(error) => {
+            let error = args::with_suggestion(error, &arguments);
+            if let Some(finding) = env::without_value(&error, &arguments) {
+                return Diagnostics::of(&mut world, ColourChoice::Auto, &Masker::new()).stop(&[finding]).into();
+            }
+            return usage(&mut world, &error).into();
+        }
     };
     let exit = match args.command {
         Command::Run(args) => run::run(world, &args),
         Command::Check(args) => check::run(world, &args),
         Command::List(args) => list::run(world, &args),
+        Command::Env(command) => env::run(world, &command),
+        Command::Explain(args) => explain::run(world, &args),
         Command::Sandbox(args) => sandbox::run(world, &args),
     };
     exit.into()

@@ -23,6 +23,7 @@ use crate::trust::HostRule;
 use crate::world::{Interrupts, World};
 
 use super::args::{ConnectionArgs, RunArgs};
+use super::given::Asking;
 use super::output::Output;
 use super::setup::{Wishes, plan};
 use super::{Diagnostics, Exit, exit, is_ci, take_stream};
@@ -30,11 +31,14 @@ use super::{Diagnostics, Exit, exit, is_ci, take_stream};
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
     let masker = Masker::new();
-    let paint = world.colour(&world.stdout, args.plan.color.into());
+    let paint = world.colour(&world.stdout, args.plan.values.color.into());
     let stdout = take_stream(&mut world.stdout);
     let width = stdout.width;
-    let mut diagnostics = Diagnostics::of(&mut world, args.plan.color.into(), &masker);
-    let may_ask = !args.non_interactive && !world.variables.contains_key("CI");
+    let mut diagnostics = Diagnostics::of(&mut world, args.plan.values.color.into(), &masker);
+    let asking = match args.non_interactive || world.variables.contains_key("CI") {
+        true => Asking::Never,
+        false => Asking::Now,
+    };
     if let Some(hosts) = world.variables.get("RUNNER_ONLY_HOSTS") {
         // Whoever sets it relies on it: it must not be overlooked.
         let finding = Diagnostic::error(format!(
@@ -42,7 +46,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         ));
         return diagnostics.stop(&[finding]);
     }
-    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, may_ask, open: false };
+    let wishes = Wishes { no_save: args.no_save, fresh_token: args.fresh_token, asking, open: false };
     let plan = match plan(&args.plan, &world, wishes, &masker, &mut diagnostics) {
         Ok(plan) => plan,
         Err(exit) => return exit,
@@ -119,7 +123,7 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, client: &Client, mask
         let _ = output.event(&Event::Notice(&notice));
     }
     if interrupt.is_none() && !args.dry_run {
-        let flagged = |name: &str| args.plan.var.iter().any(|var| var.split('=').next() == Some(name));
+        let flagged = |name: &str| args.plan.values.var.iter().any(|var| var.split('=').next() == Some(name));
         for name in values.unused_given().into_iter().filter(|name| flagged(name)) {
             let notice = Diagnostic::warning(format!("`{name}` was given, and no request that was sent reads it"));
             let _ = output.event(&Event::Notice(&notice));

@@ -8,7 +8,8 @@ use crate::plan::{self, Inputs, Plan, Rules};
 use crate::world::World;
 
 use super::args::PlanArgs;
-use super::{Diagnostics, Exit, given};
+use super::given::{self, Asking};
+use super::{Diagnostics, Exit};
 
 /// What the commands change about the checks.
 #[derive(Debug, Clone, Copy, Default)]
@@ -17,8 +18,8 @@ pub(super) struct Wishes {
     pub(super) no_save: bool,
     /// `--fresh-token`.
     pub(super) fresh_token: bool,
-    /// Whether someone may be asked for a secret.
-    pub(super) may_ask: bool,
+    /// Who is asked for a secret.
+    pub(super) asking: Asking,
     /// Whether a run without an environment is an open question and no mistake.
     pub(super) open: bool,
 }
@@ -32,12 +33,12 @@ pub(super) fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Result<Plan, Exit> {
     let mut warnings = Vec::new();
-    let given =
-        given::collect(args, world, wishes.may_ask, masker, &mut warnings).map_err(|findings| diagnostics.stop(&findings))?;
+    let given = given::collect(&args.values, world, wishes.asking, masker, &mut warnings)
+        .map_err(|findings| diagnostics.stop(&findings))?;
     let inputs = Inputs {
         paths: &args.collections,
-        environment: args.env.as_deref(),
-        root: args.root.as_deref(),
+        environment: args.values.env.as_deref(),
+        root: args.values.root.as_deref(),
         given: &given,
         folder: &world.folder,
         masker,

@@ -10,7 +10,7 @@ pub mod style;
 mod suggest;
 
 pub use printable::{printable, printable_block};
-pub use render::{render, render_all};
+pub use render::{render, render_all, wrapped};
 pub use source::{Hidden, Place, Position, SourceFile, Span, looks_like_a_name};
 pub use style::{Paint, Style};
 pub use suggest::nearest;

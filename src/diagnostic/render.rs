@@ -107,7 +107,8 @@ fn snippet(place: &Place, window: usize) -> Option<Snippet> {
 }
 
 /// `text` in lines of at most `room` columns, broken at spaces; a longer word stays whole.
-fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
+#[must_use]
+pub fn wrapped(text: &str, room: Option<usize>) -> Vec<String> {
     let Some(room) = room.filter(|room| width(text) > *room) else { return vec![text.to_owned()] };
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

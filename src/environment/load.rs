@@ -17,7 +17,7 @@ use crate::yaml::{self, Document, Privacy};
 
 use super::decode::{self, Part};
 use super::find::{is_local, local_refused};
-use super::model::{Content, Declaration, Environment, Files, Layer, Variable};
+use super::model::{Content, Declaration, Environment, Files, GivenBy, Layer, Variable};
 
 /// The deepest chain of `extends`.
 const DEEPEST: usize = 16;
@@ -31,6 +31,8 @@ pub struct Given {
     pub value: Value,
     /// Whether it came as a secret.
     pub secret: bool,
+    /// What gave it.
+    pub by: GivenBy,
 }
 
 impl std::fmt::Debug for Given {
@@ -269,7 +271,7 @@ fn declare(environment: &mut Environment, name: String, declaration: Declaration
 
 fn add_given(environment: &mut Environment, given: &[Given]) {
     for given in given {
-        let content = Content::Literal { value: given.value.clone(), secret: given.secret };
+        let content = Content::Literal { value: given.value.clone(), secret: given.secret, by: given.by };
         declare(environment, given.name.clone(), Declaration { layer: Layer::CommandLine, place: None, content });
     }
 }

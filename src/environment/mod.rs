@@ -9,10 +9,14 @@
 mod decode;
 mod find;
 mod load;
+mod list;
 mod model;
+mod origin;
 mod values;
 
 pub use find::{available, find};
+pub use list::{Listed, list};
 pub use load::{Given, Loaded, learn_member, learn_named, load, without_file};
 pub use model::*;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values};
+pub use origin::Reason;
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, is_plain_url};

@@ -67,12 +67,7 @@ impl Variable {
     /// The highest declaration that has a value, given the process environment. A declaration without one hides no lower layer.
     #[must_use]
     pub fn effective(&self, process: &BTreeMap<String, String>) -> Option<&Declaration> {
-        self.declarations.iter().rev().find(|declaration| match &declaration.content {
-            Content::Tree { .. } | Content::Literal { .. } => true,
-            Content::ProcessVariable(name) => process.contains_key(name),
-            Content::File { path, .. } => path.exists(),
-            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
-        })
+        self.declarations.iter().rev().find(|declaration| declaration.has_value(process))
     }
 }
 
@@ -87,6 +82,19 @@ pub struct Declaration {
     pub content: Content,
 }
 
+impl Declaration {
+    /// Whether it has a value, given the process environment.
+    #[must_use]
+    pub fn has_value(&self, process: &BTreeMap<String, String>) -> bool {
+        match &self.content {
+            Content::Tree { .. } | Content::Literal { .. } => true,
+            Content::ProcessVariable(name) => process.contains_key(name),
+            Content::File { path, .. } => path.exists(),
+            Content::Unset | Content::SecretUnset | Content::Prompt(_) => false,
+        }
+    }
+}
+
 /// The layers of an environment, lowest precedence first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Layer {
@@ -96,6 +104,15 @@ pub enum Layer {
     Local,
     /// `--var`, `--secret`, `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
     CommandLine,
+}
+
+/// What gave a value of the command line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GivenBy {
+    /// `--var`, `--secret`.
+    Flag,
+    /// `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
+    ProcessVariable,
 }
 
 /// What a declaration says.
@@ -114,6 +131,8 @@ pub enum Content {
         value: Value,
         /// Whether it came as a secret.
         secret: bool,
+        /// What gave it.
+        by: GivenBy,
     },
     /// No value: it must be set elsewhere.
     Unset,

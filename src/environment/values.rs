@@ -181,11 +181,22 @@ impl<'e> Values<'e> {
         }
     }
 
+    /// The declaration that gives `name` its value.
+    #[must_use]
+    pub fn declaration(&self, name: &str) -> Option<&'e Declaration> {
+        self.known.get(name).copied().and_then(|variable| self.effective(variable))
+    }
+
+    /// Whether a declaration has a value in this process.
+    #[must_use]
+    pub fn has_value(&self, declaration: &Declaration) -> bool {
+        declaration.has_value(self.process)
+    }
+
     /// Whether the command line gives `name` its value.
     #[must_use]
     pub fn is_given(&self, name: &str) -> bool {
-        let effective = self.known.get(name).and_then(|variable| self.effective(variable));
-        effective.is_some_and(|declaration| declaration.layer == Layer::CommandLine)
+        self.declaration(name).is_some_and(|declaration| declaration.layer == Layer::CommandLine)
     }
 
     /// Whether a layer, the stored values among them, makes `name` a secret: then it is one in all.
@@ -273,7 +284,7 @@ impl<'e> Values<'e> {
 
     fn evaluate(&self, variable: &Variable, declaration: &Declaration) -> Result<Evaluated, Error> {
         let (value, secret) = match &declaration.content {
-            Content::Literal { value, secret } => (value.clone(), *secret || self.makes_secret(&variable.name)),
+            Content::Literal { value, secret, .. } => (value.clone(), *secret || self.makes_secret(&variable.name)),
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
                 if *confined && !self.root.is_none_or(|root| root.contains(path)) {
@@ -367,12 +378,14 @@ fn reads(tree: &Tree<Template>) -> impl Iterator<Item = &Read> {
 
 /// A name that is secret in one layer is secret in all.
 fn declared_secret(variable: &Variable) -> bool {
-    variable.declarations.iter().any(|declaration| {
-        declaration.content.is_secret()
-            || declaration.layer == Layer::Local
-                && matches!(&declaration.content, Content::Tree { tree, secret: None }
-                    if tree.templates().filter_map(|template| template.literal()).any(has_private_text))
-    })
+    variable.declarations.iter().any(|declaration| declaration.content.is_secret() || is_private(declaration))
+}
+
+/// Whether a declaration of the local file spells out a text that is a secret because it stands there.
+pub(super) fn is_private(declaration: &Declaration) -> bool {
+    declaration.layer == Layer::Local
+        && matches!(&declaration.content, Content::Tree { tree, secret: None }
+            if tree.templates().filter_map(|template| template.literal()).any(has_private_text))
 }
 
 /// Whether a value of the local file holds text that is a secret: any but an http(s) URL without userinfo.
@@ -385,8 +398,9 @@ fn has_private_text(value: &Value) -> bool {
     }
 }
 
-/// An http(s) URL without userinfo.
-pub(super) fn is_plain_url(text: &str) -> bool {
+/// Whether a text is an http(s) URL without userinfo: no secret, wherever it stands.
+#[must_use]
+pub fn is_plain_url(text: &str) -> bool {
     is_url(text) && url::Url::parse(text).map_or(text.contains("{{"), |url| url.username().is_empty() && url.password().is_none())
 }
 

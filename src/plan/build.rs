@@ -19,7 +19,7 @@ use super::{Plan, Unit};
 /// What a plan is built from.
 #[derive(Debug)]
 pub struct Inputs<'i> {
-    /// Collection files and folders, as typed.
+    /// Collection files and folders, as typed; none when only the environment is of interest.
     pub paths: &'i [PathBuf],
     /// `--env`.
     pub environment: Option<&'i str>,
@@ -215,8 +215,12 @@ impl Loader<'_> {
         let inputs = self.inputs;
         let Some(name) = inputs.environment else { return Some(environment::without_file(inputs.given)) };
         let mut paths: Vec<PathBuf> = Vec::new();
-        for unit in self.units.iter().filter(|unit| !unit.needed) {
-            let folder = parent(&unit.collection.path);
+        let mut folders: Vec<&Path> =
+            self.units.iter().filter(|unit| !unit.needed).map(|unit| parent(&unit.collection.path)).collect();
+        if inputs.paths.is_empty() {
+            folders.push(inputs.folder);
+        }
+        for folder in folders {
             let Ok(root) = Root::find(folder, inputs.root) else { continue };
             let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
             match environment::find(name, &folder, root.path(), inputs.folder) {

@@ -15,7 +15,7 @@ mod validate;
 use std::collections::BTreeSet;
 
 use crate::auth::{Choice, Definition, Login, Method};
-use crate::collection::{Collection, Request};
+use crate::collection::{Capture, Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
 use crate::files::root::Root;
@@ -24,6 +24,7 @@ use crate::template::Engine;
 pub use build::{Inputs, build};
 pub use names::{all_templates, sent_templates, wanted_names};
 pub use scope::{Found, Scope};
+pub use unset::ways_to_give;
 pub use validate::{Rules, validate};
 
 /// What a run is made of.
@@ -84,12 +85,23 @@ impl Plan {
     /// Whether a request before `request`, which stands in `unit`, may give it `name`.
     #[must_use]
     pub fn gives_before(&self, unit: usize, request: &Request, name: &str) -> bool {
-        let gives = |given: &Request| given.products().any(|capture| capture.name == name);
-        let planned = &self.units[unit];
-        let mut own = planned.collection.requests.iter().take_while(|own| !std::ptr::eq(*own, request));
-        let mut needed = planned.needs.iter().flat_map(|&need| &self.units[need].collection.requests);
-        let mut earlier = self.units.iter().take(unit).flat_map(|unit| &unit.collection.requests);
-        own.any(gives) || needed.any(gives) || earlier.any(|request| request.stores.iter().any(|store| store.name == name))
+        !self.givers_before(unit, request, name).is_empty()
+    }
+
+    /// The requests before `request`, which stands in `unit`, that may give it `name`, with how they do: in the order in which they
+    /// run, each with the place of its collection.
+    #[must_use]
+    pub fn givers_before(&self, unit: usize, request: &Request, name: &str) -> Vec<(usize, &Request, &Capture)> {
+        let mut found = Vec::new();
+        for (index, planned) in self.units.iter().enumerate().take(unit + 1) {
+            let earlier = planned.collection.requests.iter().take_while(|own| !std::ptr::eq(*own, request));
+            let visible = index == unit || self.units[unit].needs.contains(&index);
+            for giver in earlier {
+                let captures = giver.captures.iter().filter(|_| visible);
+                found.extend(captures.chain(&giver.stores).filter(|given| given.name == name).map(|given| (index, giver, given)));
+            }
+        }
+        found
     }
 }
 

@@ -122,22 +122,28 @@ impl Plan {
             _ => format!("the variable `{name}` has no value"),
         });
         let finding = finding.label(format!("needed here{declared}"));
-        let secret = unset.declaration.content.is_secret();
-        let mut ways = Vec::new();
-        if secret {
-            if name == "code" {
-                // A code that can be used once, for seconds, may stand on a command line.
-                ways.push("`--var code=…`".to_owned());
-            }
-            ways.push(format!("`--secret {name}`"));
-            ways.push(format!("the process variable RUNNER_SECRET_{name}"));
-        } else {
-            ways.push(format!("`--var {name}=…`"));
-            ways.push(format!("the process variable RUNNER_VAR_{name}"));
-        }
+        let mut ways = ways_to_give(name, unset.declaration.content.is_secret());
         if let Some(local) = local {
             ways.push(format!("`{name}: …` under `variables:` in {local}"));
         }
         finding.help(format!("give it with {}", ways.join(", or ")))
     }
+}
+
+/// How to give a variable a value for one run.
+#[must_use]
+pub fn ways_to_give(name: &str, secret: bool) -> Vec<String> {
+    let mut ways = Vec::new();
+    if secret {
+        if name == "code" {
+            // A code that can be used once, for seconds, may stand on a command line.
+            ways.push("`--var code=…`".to_owned());
+        }
+        ways.push(format!("`--secret {name}`"));
+        ways.push(format!("the process variable RUNNER_SECRET_{name}"));
+    } else {
+        ways.push(format!("`--var {name}=…`"));
+        ways.push(format!("the process variable RUNNER_VAR_{name}"));
+    }
+    ways
 }

@@ -24,6 +24,7 @@ use crate::diagnostic::Style;
 
 pub use console::Console;
 pub use guard::defuse;
+pub use text::{columns, fit};
 
 /// How much the console tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]

@@ -474,7 +474,7 @@ fn names_are_aligned_and_shortened_to_the_terminal() {
     ");
     for width in 0..200 {
         let shown = steps(Settings { width: Some(width), ..NORMAL }, &all);
-        let widest = shown.lines().map(text::columns).max().unwrap();
+        let widest = shown.lines().map(columns).max().unwrap();
         assert!(widest <= width.max(34), "{width}: {shown}");
     }
 }

@@ -13,12 +13,12 @@ pub(super) const CUT: char = '…';
 const EMOJI_SIGN: char = '\u{FE0F}';
 
 /// The columns that `text` takes.
-pub(super) fn columns(text: &str) -> usize {
+pub fn columns(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { text.width() }
 }
 
 /// As much of `text` as fits into `room` columns, the sign of the cut included.
-pub(super) fn fit(text: &str, room: usize) -> Cow<'_, str> {
+pub fn fit(text: &str, room: usize) -> Cow<'_, str> {
     if columns(text) <= room {
         return Cow::Borrowed(text);
     }

@@ -70,7 +70,7 @@ impl<'r> Gate<'r> {
     /// # Errors
     /// As [`Self::pass`].
     pub fn endpoints(&self, environment: bool, name: &str) -> Result<Endpoints, Error> {
-        Ok(Endpoints { allowed: self.all_allowed()?, trusted: environment || !self.guarded(), name: name.to_owned() })
+        Ok(Endpoints { allowed: Arc::new(self.allowed()?), trusted: environment || !self.guarded(), name: name.to_owned() })
     }
 
     /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
@@ -107,10 +107,16 @@ impl<'r> Gate<'r> {
         {
             return Ok(Arc::clone(allowed));
         }
-        self.all_allowed()
+        let allowed = Arc::new(self.allowed()?);
+        *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
+        Ok(allowed)
     }
 
-    fn all_allowed(&self) -> Result<Arc<Allowed>, Error> {
+    /// Where secrets may go, with the values at hand.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn allowed(&self) -> Result<Allowed, Error> {
         let mut allowed = Allowed::default();
         for rule in &self.rules {
             allowed.allow_rule(rule.clone());
@@ -122,8 +128,6 @@ impl<'r> Gate<'r> {
                 }
             }
         }
-        let allowed = Arc::new(allowed);
-        *self.allowed.borrow_mut() = Some(Arc::clone(&allowed));
         Ok(allowed)
     }
 }

@@ -27,7 +27,8 @@ use crate::oauth::Lifecycle;
 use crate::plan::{Found, Plan, Scope};
 use crate::store::Store;
 
-pub use gate::Gate;
+pub use gate::{Carried, Gate};
+pub use render::carried;
 
 /// What the command line decides about a run.
 #[derive(Debug, Clone, Copy, Default)]

@@ -33,6 +33,14 @@ struct RenderedBody {
     content_type: String,
 }
 
+/// The secrets that `request` carries with the values at hand; `based`: its url needs the base.
+///
+/// # Errors
+/// The value of a variable that it reads can't be had.
+pub fn carried(plan: &Plan, unit: usize, scope: &Scope<'_>, request: &Request, based: bool) -> Result<Vec<Carried>, Error> {
+    Renderer { plan, unit, scope }.carried(request, based)
+}
+
 /// Renders requests of one collection.
 pub(super) struct Renderer<'a, 'r> {
     pub(super) plan: &'a Plan,

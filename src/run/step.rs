@@ -280,10 +280,7 @@ impl<'r> Run<'r, '_> {
 
 /// A request that can't be built from the values at hand.
 fn build_problem(error: template::Error, request: &Request) -> Problem {
-    let diagnostic = match error {
-        template::Error::Undefined { path, place } => place.error(format!("`{path}` has no value")),
-        template::Error::Failed(finding) => *finding,
-    };
+    let diagnostic = error.into_finding();
     let diagnostic = match diagnostic.place {
         Some(_) => diagnostic,
         None => Diagnostic { place: Some(request.place.clone()), ..diagnostic },

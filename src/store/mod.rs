@@ -163,11 +163,14 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
-        self.write(&values.iter().map(change).collect::<Vec<_>>())
+        self.change(&values.iter().map(change).collect::<Vec<_>>())
     }
 
-    /// Changes keys of the local file. They are on disk when this returns.
-    fn write(&self, changes: &[Change]) -> Result<(), StoreError> {
+    /// Changes keys of the local file, whatever their section. The changes are on disk when this returns.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.refuse_exposed()?;
         let _lock = self.lock()?;
         // Read again under the lock: what a person or another run wrote meanwhile stays.

@@ -77,6 +77,6 @@ impl TokenStore for Store {
         });
         let changes: Vec<Change> = std::iter::once(kept).chain(values).collect();
         debug_assert!(changes.iter().skip(1).all(|change| change.path.first().is_some_and(|section| section == STORED)));
-        self.write(&changes).map_err(|error| error.finding(&self.shown))
+        self.change(&changes).map_err(|error| error.finding(&self.shown))
     }
 }

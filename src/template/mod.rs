@@ -151,6 +151,17 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// What to tell about it.
+    #[must_use]
+    pub fn into_finding(self) -> Diagnostic {
+        match self {
+            Self::Undefined { path, place } => place.error(format!("`{path}` has no value")),
+            Self::Failed(finding) => *finding,
+        }
+    }
+}
+
 impl From<Diagnostic> for Error {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::Failed(Box::new(diagnostic))

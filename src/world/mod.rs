@@ -9,7 +9,7 @@ mod terminal;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Read};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 
 pub use signal::{Interrupt, Interrupts, interrupted};
 pub use stream::{ColourChoice, Stream};
-pub use terminal::ask_secret;
+pub use terminal::{ask_secret, read_secret};
 
 /// All that the program takes from, and gives to, the process it runs in. It has no `Debug`: variables hold secrets.
 pub struct World {
@@ -31,6 +31,8 @@ pub struct World {
     pub stdout: Stream,
     /// Where everything else goes.
     pub stderr: Stream,
+    /// What is handed in: standard input.
+    pub stdin: Box<dyn Read + Send>,
     /// Whether standard input is a terminal, so that someone may be asked.
     pub input_is_terminal: bool,
     /// The time.
@@ -51,6 +53,7 @@ impl World {
             folder: std::env::current_dir()?,
             stdout: Stream::of_process(io::stdout()),
             stderr: Stream::of_process(io::stderr()),
+            stdin: Box::new(io::stdin()),
             input_is_terminal: io::stdin().is_terminal(),
             clock: Arc::new(SystemClock),
         })
@@ -87,6 +90,7 @@ mod tests {
             folder: PathBuf::new(),
             stdout: silent(),
             stderr: silent(),
+            stdin: Box::new(io::empty()),
             input_is_terminal: false,
             clock: Arc::new(FixedClock::new(Timestamp(0))),
         }

@@ -14,6 +14,30 @@ use crate::secret::Secret;
 /// The longest secret that can be typed, in bytes.
 const LIMIT: usize = 64 * 1024;
 
+/// Reads a secret that another program hands in: everything until the end, without the one line break that ends a line. What
+/// stands in several lines, such as a key, stays whole.
+///
+/// # Errors
+/// [`io::ErrorKind::InvalidData`] for what is not UTF-8 or longer than 64 KiB; else what reading reports.
+pub fn read_secret(input: &mut dyn Read) -> io::Result<Secret> {
+    let mut bytes = Vec::new();
+    input.take(LIMIT as u64 + 1).read_to_end(&mut bytes)?;
+    if bytes.len() > LIMIT {
+        return Err(too_long());
+    }
+    let text = String::from_utf8(bytes).map_err(|_| not_text())?;
+    let text = text.strip_suffix('\n').unwrap_or(&text);
+    Ok(Secret::new(text.strip_suffix('\r').unwrap_or(text)))
+}
+
+fn too_long() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the answer is longer than 64 KiB")
+}
+
+fn not_text() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the answer is not UTF-8 text")
+}
+
 /// Asks on the terminal of this process, whatever its standard streams are. Blocks its thread.
 ///
 /// # Errors
@@ -96,12 +120,10 @@ fn read_answer(keys: &mut impl Read) -> io::Result<Secret> {
             }
         };
         if answer.len() > LIMIT {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is longer than 64 KiB"));
+            return Err(too_long());
         }
     }
-    String::from_utf8(answer)
-        .map(Secret::new)
-        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "the answer is not UTF-8 text"))
+    String::from_utf8(answer).map(Secret::new).map_err(|_| not_text())
 }
 
 fn next(keys: &mut impl Read) -> io::Result<u8> {
@@ -141,6 +163,27 @@ mod tests {
             let answer = read_answer(&mut keys).map_err(|error| error.kind());
             assert_eq!(answer.as_ref().map(Secret::expose), expected.as_ref().copied(), "{shown:?}");
         }
+    }
+
+    #[test]
+    fn what_is_handed_in_loses_one_line_break() {
+        use io::ErrorKind::InvalidData;
+        let long = vec![b'x'; LIMIT + 1];
+        let cases: [(&[u8], Result<&str, io::ErrorKind>); 8] = [
+            (b"s3cr3t", Ok("s3cr3t")),
+            (b"s3cr3t\n", Ok("s3cr3t")),
+            (b"s3cr3t\r\n", Ok("s3cr3t")),
+            (b" a\nb\n\n", Ok(" a\nb\n")),
+            (b"\n", Ok("")),
+            (b"", Ok("")),
+            (b"\xFF\n", Err(InvalidData)),
+            (&long, Err(InvalidData)),
+        ];
+        for (mut bytes, expected) in cases {
+            let read = read_secret(&mut bytes).map_err(|error| error.kind());
+            assert_eq!(read.as_ref().map(Secret::expose), expected.as_ref().copied());
+        }
+        assert_eq!(read_secret(&mut &long[..LIMIT]).unwrap().expose().len(), LIMIT);
     }
 
     #[test]

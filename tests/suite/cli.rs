@@ -45,6 +45,8 @@ fn help_is_readable() {
               run      Run collections (the default command)
               check    Find every mistake, send nothing
               list     Show requests, their tags and the variables they need
+              env      Show environments and their values, and keep your own values in them
+              explain  Show where each value of a request comes from and where its secrets may go
               sandbox  Run the embedded server alone
               help     Print this message or the help of the given subcommand(s)
 
