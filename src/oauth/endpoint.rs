@@ -57,6 +57,24 @@ impl Endpoint<'_> {
         Ok((members, access_token))
     }
 
+    /// Asks about a token; the body of a good answer, which may be empty (RFC 7009 §2.2).
+    ///
+    /// # Errors
+    /// No answer, or an error.
+    pub(super) async fn question(&self, asked: Asked<'_>, guard: &Guard<'_>) -> Result<Bytes, Error> {
+        let response = self.post(asked, guard).await?;
+        self.learn(&response.body);
+        if response.status == 200 {
+            return Ok(response.body);
+        }
+        let mask = |text: &str| self.masker.mask(text);
+        let reading = Reading { grant: "", access_token: None, any_type: true, mask: &mask };
+        match reading.read(&response) {
+            Err(error) => Err(error),
+            Ok(_) => Err(Error::unusable(response.status, "the server did not do what it was asked", &mask(&response.text()))),
+        }
+    }
+
     async fn post(&self, asked: Asked<'_>, guard: &Guard<'_>) -> Result<http::Response, Error> {
         let Asked { url, mut parameters, credentials, headers, format } = asked;
         let authorization = credentials.apply(&mut parameters);

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ring::digest::{SHA256, digest};
-use serde_json::json;
+use serde_json::{Value, json};
 use url::Url;
 
 use crate::auth::{GrantType, Login};
@@ -13,8 +13,10 @@ use crate::trust::Origin;
 use super::config::Config;
 use super::grant::Fields;
 
-/// Hex digits of a fingerprint: enough that two configurations of one login never meet by chance.
-const DIGITS: usize = 16;
+/// Hex digits of the digest of a whole configuration: enough that two of one login never meet by chance.
+const WHOLE: usize = 16;
+/// Hex digits of the digest of one part: they decide nothing.
+const PART: usize = 2;
 
 /// What decides which token fits: server, client, grant, scope, audience, resource and subject. It holds no secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +64,29 @@ impl Identity {
         })
     }
 
-    /// The fingerprint that is kept with a token. The embedded server counts as `sandbox:box` on whatever port it runs.
+    /// The fingerprint that is kept with a token: a digest of everything, which decides, and behind it a short one of each part, which
+    /// tells what changed. The embedded server counts as `sandbox:box` on whatever port it runs.
     #[must_use]
     pub fn fingerprint(&self, sandbox: Option<&Origin>) -> String {
+        let parts = self.parts(sandbox);
+        let whole = hex(&json!(parts).to_string(), WHOLE);
+        let short: String = parts.iter().map(|part| hex(&part.to_string(), PART)).collect();
+        format!("{whole}-{short}")
+    }
+
+    /// What is different between the configuration that a token was got with and this one; empty when the fingerprint tells nothing.
+    #[must_use]
+    pub fn differences(&self, kept: &str, sandbox: Option<&Origin>) -> Vec<&'static str> {
+        let own = self.fingerprint(sandbox);
+        let short = |text: &str| text.split_once('-').map(|(_, short)| short.to_owned()).filter(|short| short.is_ascii());
+        let (Some(own), Some(kept)) = (short(&own), short(kept)) else { return Vec::new() };
+        let piece = |text: &str, part: usize| text.get(part * PART..(part + 1) * PART).map(ToOwned::to_owned);
+        let changed = NAMES.iter().enumerate().filter(|(part, _)| piece(&own, *part) != piece(&kept, *part));
+        changed.map(|(_, name)| *name).collect()
+    }
+
+    /// Everything that decides, in the order of [`NAMES`].
+    fn parts(&self, sandbox: Option<&Origin>) -> [Value; 7] {
         let server = match Origin::of(&self.server) {
             Some(origin) if Some(&origin) == sandbox => format!("sandbox:box{}", self.server.path()),
             _ => self.server.to_string(),
@@ -73,14 +95,28 @@ impl Identity {
         // The order of scopes means nothing (RFC 6749 §3.3).
         scope.sort();
         scope.dedup();
-        let text =
-            json!([server, self.client_id, self.grant.wire(), scope, self.audience, self.resource, self.subject]).to_string();
-        digest(&SHA256, text.as_bytes()).as_ref().iter().take(DIGITS / 2).fold(String::new(), |mut hex, byte| {
-            // Writing to a string can't fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        [
+            json!(server),
+            json!(self.client_id),
+            json!(self.grant.wire()),
+            json!(scope),
+            json!(self.audience),
+            json!(self.resource),
+            json!(self.subject),
+        ]
     }
+}
+
+/// What the parts of a fingerprint stand for.
+const NAMES: [&str; 7] = ["the server", "the client", "the grant type", "the scope", "the audience", "the resource", "the subject"];
+
+/// The first `digits` hex digits of the digest of `text`.
+fn hex(text: &str, digits: usize) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().take(digits / 2).fold(String::new(), |mut hex, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 #[cfg(test)]
@@ -121,6 +157,16 @@ mod tests {
         seen.dedup();
         assert_eq!(seen.len(), changes.len());
         assert_eq!(fingerprint(|i| i.scope = vec!["a".into(), "b".into(), "a".into()]), fingerprint(|_| {}));
+    }
+
+    #[test]
+    fn what_changed_is_told() {
+        let mut other = identity();
+        other.client_id = Some("other".into());
+        other.scope.push("c".into());
+        assert_eq!(other.differences(&identity().fingerprint(None), None), ["the client", "the scope"]);
+        assert_eq!(identity().differences(&identity().fingerprint(None), None), [""; 0]);
+        assert_eq!(identity().differences("3f9c", None), [""; 0]);
     }
 
     #[test]

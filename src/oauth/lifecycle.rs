@@ -48,6 +48,12 @@ pub trait TokenStore {
     /// The lock can't be had.
     fn lock(&self, name: &str) -> impl Future<Output = Result<Self::Lock, Diagnostic>>;
 
+    /// Forgets the token of the login `name`. It is gone from the disk when this is done.
+    ///
+    /// # Errors
+    /// The old file is intact then.
+    fn forget(&self, name: &str) -> impl Future<Output = Result<(), Diagnostic>>;
+
     /// Keeps a token, and values that were taken from its answer. They are on disk when this is done.
     ///
     /// # Errors
@@ -188,7 +194,7 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         self.renewed(&known, current.filter(|token| token.is_for(&known.fingerprint))).await
     }
 
-    fn known<'k, 'a>(&self, asking: &'k Asking<'a>) -> Result<Known<'k, 'a>, Error> {
+    pub(super) fn known<'k, 'a>(&self, asking: &'k Asking<'a>) -> Result<Known<'k, 'a>, Error> {
         let login = asking.login;
         let config = match &login.assertion.config {
             Some(template) => {

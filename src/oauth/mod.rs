@@ -25,6 +25,7 @@ mod key;
 mod lifecycle;
 mod parameters;
 mod renewal;
+mod standing;
 mod token;
 
 pub use discovery::Metadata;
@@ -33,4 +34,5 @@ pub use error::{Error, Refused, hint};
 pub use grant::Fields;
 pub use identity::Identity;
 pub use lifecycle::{Asking, Habits, Lifecycle, Obtained, TokenStore};
+pub use standing::Standing;
 pub use token::Token;

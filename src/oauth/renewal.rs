@@ -20,7 +20,7 @@ use super::token::Token;
 
 impl<S: TokenStore> Lifecycle<'_, S> {
     /// Where the server of a login is, and what it says about itself: read when a token has to be got, once a run.
-    async fn server(&self, known: &Known<'_, '_>) -> Result<Server, Error> {
+    pub(super) async fn server(&self, known: &Known<'_, '_>) -> Result<Server, Error> {
         let endpoints = &known.asking.login.endpoints;
         let of_config = known.config.as_ref().is_some_and(|config| config.token_endpoint.is_some());
         if endpoints.token.is_some() || of_config {

@@ -112,6 +112,11 @@ impl Token {
         self.text(Self::FOR) == Some(fingerprint)
     }
 
+    /// The fingerprint of the configuration that it was got with.
+    pub(super) fn fingerprint(&self) -> &str {
+        self.text(Self::FOR).unwrap_or_default()
+    }
+
     pub(super) fn mark_for(&mut self, fingerprint: &str) {
         self.set(Self::FOR, Value::from(fingerprint));
     }

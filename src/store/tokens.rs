@@ -79,4 +79,9 @@ impl TokenStore for Store {
         debug_assert!(changes.iter().skip(1).all(|change| change.path.first().is_some_and(|section| section == STORED)));
         self.change(&changes).map_err(|error| error.finding(&self.shown))
     }
+
+    async fn forget(&self, name: &str) -> Result<(), Diagnostic> {
+        let gone = Change { path: vec![TOKENS.to_owned(), name.to_owned()], value: None, tag: None };
+        self.change(&[gone]).map_err(|error| error.finding(&self.shown))
+    }
 }

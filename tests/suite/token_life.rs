@@ -116,6 +116,11 @@ impl TokenStore for Memory {
         self.0.borrow_mut().insert(name.to_owned(), token.clone());
         Ok(())
     }
+
+    async fn forget(&self, name: &str) -> Result<(), Diagnostic> {
+        self.0.borrow_mut().remove(name);
+        Ok(())
+    }
 }
 
 /// Fields that stand in the definition as they are.
