@@ -758,3 +758,15 @@ fn a_secret_of_the_command_line_is_not_asked_for() {
         )
         .run();
 }
+
+#[test]
+fn nothing_passes_for_a_command_of_a_ci_system() {
+    let runner = Runner::new()
+        .file("environments/dev.yaml", "variables: {x: '##[error]x'}\nauth: {'::error::x': {bearer: y}}\n")
+        .file("a.yaml", "requests: [{name: A, url: 'https://a.example.com/##[error]x'}]\n")
+        .env_var("CI", "1");
+    let ran = runner.args(["env", "show", "--env", "dev"]).run_unchecked();
+    assert!(ran.stdout.contains("  : :error::x") && ran.stdout.contains("## [error]x"), "{}", ran.stdout);
+    let ran = ran.again().env_var("CI", "1").args(["explain", "a.yaml", "--env", "dev"]).run_unchecked();
+    assert!(ran.stdout.contains("## [error]x") && !ran.stdout.contains("##[error]"), "{}", ran.all_output());
+}
