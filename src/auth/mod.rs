@@ -12,7 +12,7 @@ use crate::template::Template;
 pub use decode::{choice, definitions};
 pub use login::{
     Assertion, BodyFormat, Brought, Client, ClientAuth, Endpoints, GrantType, Kept, Login, Params, Pkce, RefreshFields, Send,
-    TokenFields, Wanted,
+    PRESETS, TokenFields, Wanted, provider,
 };
 
 /// What a request says about its authorisation.

@@ -53,6 +53,9 @@ pub(super) enum Command {
     Env(EnvCommand),
     /// Show where each value of a request comes from and where its secrets may go
     Explain(ExplainArgs),
+    /// Tokens of an environment's logins
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Run the embedded server alone
     Sandbox(SandboxArgs),
 }

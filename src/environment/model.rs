@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::auth::Definition;
+use crate::auth::{Definition, Login, Method};
 use crate::diagnostic::Place;
 use crate::template::{Template, Tree};
 
@@ -233,6 +233,14 @@ impl Environment {
     #[must_use]
     pub fn stored_value(&self, name: &str) -> Option<&Stored> {
         self.stored.iter().find(|stored| stored.name == name)
+    }
+
+    /// Its managed logins.
+    pub fn logins(&self) -> impl Iterator<Item = (&Definition, &Login)> {
+        self.auth.iter().filter_map(|definition| match &definition.method {
+            Method::Login(login) => Some((definition, &**login)),
+            Method::Scheme(_) => None,
+        })
     }
 
     /// The definition called `name`.

@@ -168,6 +168,12 @@ impl<'l, S: TokenStore> Lifecycle<'l, S> {
         Ref::filter_map(self.held.borrow(), |held| held.get(name)).ok()
     }
 
+    /// The time now, by the clock that tokens are judged by.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     /// What is worth telling since the last call.
     pub fn notices(&self) -> Vec<Diagnostic> {
         self.notices.take()

@@ -17,6 +17,7 @@ mod client_auth;
 mod config;
 mod discovery;
 mod endpoint;
+mod environment;
 mod error;
 mod grant;
 mod identity;
@@ -30,6 +31,7 @@ mod token;
 
 pub use discovery::Metadata;
 pub use endpoint::Endpoint;
+pub use environment::EnvironmentFields;
 pub use error::{Error, Refused, hint};
 pub use grant::Fields;
 pub use identity::Identity;

@@ -9,10 +9,9 @@ use crate::auth::{Definition, Login, Method, Send};
 use crate::collection::Request;
 use crate::diagnostic::{Cause, Diagnostic, Place, Severity};
 use crate::event::{Outcome, Problem, ProblemKind, Skipped};
-use crate::files::read::read_text;
 use crate::http::{self, Exchange};
 use crate::mask::is_secret_name;
-use crate::oauth::{self, Asking, Fields, Token};
+use crate::oauth::{self, Asking, EnvironmentFields, Fields, Token};
 use crate::plan::{Found, Scope, all_templates};
 use crate::secret::Secret;
 use crate::template::{Error, Template, Tree};
@@ -152,11 +151,14 @@ impl<'r> Run<'r, '_> {
     ) -> Result<Token, Problem> {
         let Named { name, login, place, environment } = named;
         let (login, environment) = (*login, *environment);
-        let fields = LoginFields { renderer, environment };
+        let values = renderer.scope.environment();
+        let of_environment = EnvironmentFields { engine: &renderer.plan.engine, values, root: &renderer.plan.root };
+        let own = OwnFields(renderer);
+        let fields: &dyn Fields = if environment { &of_environment } else { &own };
         let endpoints = self.gate.endpoints(environment, name).map_err(|error| problem_of(oauth_definition(error), named))?;
         let sandbox = renderer.scope.environment().sandbox_url().and_then(|url| Origin::of(&Url::parse(&url).ok()?));
         let guard = |url: &Url| endpoints.check(url);
-        let asking = Asking { name, login, fields: &fields, sandbox, guard: &guard, refused };
+        let asking = Asking { name, login, fields, sandbox, guard: &guard, refused };
         let obtained = self.logins.token(&asking).await;
         for notice in self.logins.notices() {
             self.notice(&if notice.severity == Severity::Warning { notice.at((*place).clone()) } else { notice });
@@ -205,19 +207,16 @@ pub(super) fn tokens_of(request: &Request) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The fields of a login, evaluated where it stands: an environment's sees the environment only.
-struct LoginFields<'f, 'a, 'r> {
-    renderer: &'f Renderer<'a, 'r>,
-    environment: bool,
-}
+/// The fields of a login of a collection: they see what its requests see.
+struct OwnFields<'f, 'a, 'r>(&'f Renderer<'a, 'r>);
 
-impl Fields for LoginFields<'_, '_, '_> {
+impl Fields for OwnFields<'_, '_, '_> {
     fn text(&self, template: &Template) -> Result<String, Error> {
-        self.renderer.text_of(template, self.environment)
+        self.0.text_of(template, false)
     }
 
     fn value(&self, tree: &Tree<Template>) -> Result<Value, Error> {
-        self.renderer.value_of(tree, self.environment)
+        self.0.tree(tree)
     }
 
     fn document(&self, template: &Template) -> Result<Secret, Error> {
@@ -226,38 +225,24 @@ impl Fields for LoginFields<'_, '_, '_> {
             return Ok(Secret::new(text));
         }
         let place = template.place();
-        let plan = self.renderer.plan;
-        if !self.environment {
-            let folder = plan.units[self.renderer.unit].collection.path.parent().unwrap_or(Path::new("."));
-            let mut opened = plan.root.open(folder, &text).map_err(|refusal| {
-                let finding = place.error(format!("the configuration file {refusal}"));
-                Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
-            })?;
-            let bytes =
-                opened.bytes(1 << 20).map_err(|error| Error::from(place.error(format!("the configuration file {error}"))))?;
-            return Ok(Secret::new(String::from_utf8_lossy(&bytes).into_owned()));
-        }
-        let files = plan.environment.files.as_ref();
-        let path = files.and_then(|files| files.shared.parent()).unwrap_or(Path::new(".")).join(&text);
-        let local = files.is_some_and(|files| files.local_shown == place.file.name());
-        if !local && !plan.root.contains(&path) {
-            let finding = place.error(format!("the configuration file `{text}` lies outside of the project"));
-            return Err(finding.refusal().into());
-        }
-        let read =
-            read_text(&path).map_err(|error| Error::from(place.error(format!("the configuration file `{text}` {error}"))))?;
-        Ok(Secret::new(read))
+        let plan = self.0.plan;
+        let folder = plan.units[self.0.unit].collection.path.parent().unwrap_or(Path::new("."));
+        let mut opened = plan.root.open(folder, &text).map_err(|refusal| {
+            let finding = place.error(format!("the configuration file {refusal}"));
+            Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
+        })?;
+        let bytes = opened.bytes(LARGEST_DOCUMENT);
+        let bytes = bytes.map_err(|error| Error::from(place.error(format!("the configuration file {error}"))))?;
+        Ok(Secret::new(String::from_utf8_lossy(&bytes).into_owned()))
     }
 
     fn has(&self, template: &Template) -> bool {
-        let scope = self.renderer.scope;
-        let values = scope.environment();
-        template.reads().iter().filter_map(|read| read.path.first()).all(|root| match self.environment {
-            true => root == "sandbox" || values.has(root),
-            false => scope.missing(root).is_none(),
-        })
+        template.reads().iter().filter_map(|read| read.path.first()).all(|root| self.0.scope.missing(root).is_none())
     }
 }
+
+/// The largest configuration file of a provider, in bytes.
+const LARGEST_DOCUMENT: u64 = 1 << 20;
 
 fn errored(problem: Problem) -> Outcome {
     Outcome::Errored(Box::new(problem))

@@ -145,7 +145,7 @@ impl<'a> Renderer<'a, '_> {
         Ok(texts.into_iter().map(|text| self.protected(template, text)).collect())
     }
 
-    fn tree(&self, tree: &Tree<Template>) -> Result<Value, Error> {
+    pub(super) fn tree(&self, tree: &Tree<Template>) -> Result<Value, Error> {
         Ok(match tree {
             Tree::Leaf(leaf) => {
                 let value = self.engine().value(leaf, self.scope)?;
@@ -182,15 +182,6 @@ impl<'a> Renderer<'a, '_> {
         let own = self.scope.environment().scope(template.reads());
         let values: &dyn Values = if environment { &own } else { self.scope };
         Ok(self.protected(template, self.engine().text(template, values)?))
-    }
-
-    /// The value of a tree of a definition; see [`Self::text_of`].
-    pub(super) fn value_of(&self, tree: &Tree<Template>, environment: bool) -> Result<Value, Error> {
-        if !environment {
-            return self.tree(tree);
-        }
-        let reads: Vec<_> = tree.templates().flat_map(Template::reads).cloned().collect();
-        self.engine().tree(tree, &self.scope.environment().scope(&reads))
     }
 
     fn pairs(&self, fields: &[Field]) -> Result<Vec<(String, String)>, Error> {

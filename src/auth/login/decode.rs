@@ -10,6 +10,29 @@ use super::{BodyFormat, ClientAuth, GrantType, Kept, Login, Params, Pkce};
 /// The presets, as data; each names its source.
 const PROVIDERS: &str = include_str!("providers.yaml");
 
+/// The name of the file of presets, as places in it show it.
+pub const PRESETS: &str = "provider presets";
+
+/// What the preset of a provider fills in, as it would stand in a file.
+///
+/// # Errors
+/// There is none of that name; the names that exist.
+pub fn provider(name: &str) -> Result<String, Vec<&'static str>> {
+    let starts = PROVIDERS.lines().filter(|line| !line.starts_with([' ', '#']));
+    let names: Vec<&str> = starts.filter_map(|line| line.split_once(':').map(|(name, _)| name)).collect();
+    if !names.contains(&name) {
+        return Err(names);
+    }
+    let head = format!("{name}:");
+    let mut lines = PROVIDERS.lines().skip_while(|line| !line.starts_with(&head));
+    let mut text = lines.next().unwrap_or_default().to_owned() + "\n";
+    for line in lines.take_while(|line| line.starts_with(' ')) {
+        text.push_str(line);
+        text.push('\n');
+    }
+    Ok(text)
+}
+
 const KEYS: &[&str] = &[
     "provider",
     "issuer",
@@ -64,7 +87,7 @@ pub(in crate::auth) fn decode(decoder: &mut Decoder, templates: &mut Builder, no
 /// Lays the preset called `name` over `login`; the names that exist when there is none.
 fn preset(name: &str, templates: &mut Builder, login: &mut Login) -> Result<(), Vec<String>> {
     // The text is ours, a test reads all of it.
-    let Ok(document) = yaml::read("provider presets", PROVIDERS.to_owned(), Privacy::Open) else { return Err(Vec::new()) };
+    let Ok(document) = yaml::read(PRESETS, PROVIDERS.to_owned(), Privacy::Open) else { return Err(Vec::new()) };
     let entries = document.root.as_ref().and_then(Node::entries).unwrap_or_default();
     let Some(entry) = entries.iter().find(|entry| &*entry.key == name) else {
         return Err(entries.iter().map(|entry| entry.key.to_string()).collect());

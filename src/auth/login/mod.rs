@@ -9,6 +9,7 @@ use crate::query::JsonPath;
 use crate::template::{Template, Tree};
 
 pub(super) use decode::decode;
+pub use decode::{PRESETS, provider};
 
 /// The grant of a login (RFC 6749 §1.3 and its extensions).
 #[derive(Debug, Clone, PartialEq, Eq)]
