@@ -25,6 +25,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Instant;
 
+use runner::mask::Masker;
+use runner::secret::Secret;
+
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 
@@ -65,7 +68,30 @@ fn main() {
     if let (Some(short), Some(long)) = (short, long) {
         println!("  a request of the 1,000: {:.1} µs CPU; one more: {:.1} µs CPU", short / 1000.0, (long - short) / 4000.0);
     }
+    let _ = bench.case("1,000 answers at -vv, no secret", &["chain1000.yaml", "--env", "plain", "-vv"], 1000);
+    let _ = bench.case("1,000 answers at -vv, a secret", &["chain1000.yaml", "--env", "bench", "-vv"], 1000);
+    learn();
     bench.case("check of 5,000 requests", &["check", "big.yaml", "--env", "bench"], 0);
+}
+
+/// What it costs to make a secret known.
+fn learn() {
+    let key: String =
+        (0..26).map(|line| format!("{line:02}IEvQIBADANBgkqhkiG9w0BAQEFAA/CBKcwggSjAgEAAoIBAQC7+VJTUXYabcd\n")).collect();
+    for (what, secret) in [
+        ("a token of 44 letters", "Zm9vYmFyYmF6cXV4MTIzNDU2Nzg5MGFiY2RlZmdoaWo5".to_owned()),
+        ("a password with everything", "p/a+s \"w\\ö🔑&<r>'d%=~*(!)".to_owned()),
+        ("a JWT of 800", "eyJhbGciOiJIUzI1NiJ9_".repeat(38)),
+        ("a key of 26 lines", key),
+    ] {
+        let secrets: Vec<Secret> = (10..60).map(|number| Secret::new(format!("{number}{secret}"))).collect();
+        let masker = Masker::new();
+        let started = Instant::now();
+        for secret in &secrets {
+            let _ = masker.learn(secret);
+        }
+        println!("  to learn {what}: {:.0} µs", started.elapsed().as_micros() as f64 / secrets.len() as f64);
+    }
 }
 
 /// Runs `command` and prints its CPU time in µs, its peak memory in KiB, and its wall time in µs.
@@ -125,7 +151,11 @@ impl Bench<'_> {
             command.args(["-c", "0"]).arg(&measurer);
         }
         command.current_dir(self.folder).env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
-        command.env("HOME", self.folder).env("RUNNER_SECRET_client_secret", "bench-secret").arg(MEASURE);
+        command.env("HOME", self.folder);
+        if !arguments.contains(&"plain") {
+            command.env("RUNNER_SECRET_client_secret", "bench/s3cret+ of \"é\" & <more>'s");
+        }
+        command.arg(MEASURE);
         let output = command.arg(env!("CARGO_BIN_EXE_runner")).args(arguments).stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "`runner {}` failed", arguments.join(" "));
         let text = String::from_utf8(output.stdout).unwrap();
@@ -147,6 +177,8 @@ fn write_project(folder: &Path, port: u16) {
     );
     std::fs::create_dir(folder.join("environments")).unwrap();
     std::fs::write(folder.join("environments/bench.yaml"), environment).unwrap();
+    let plain = format!("variables:\n  api_url: http://127.0.0.1:{port}\n");
+    std::fs::write(folder.join("environments/plain.yaml"), plain).unwrap();
     for (file, keep) in [("two.yaml", "capture"), ("store.yaml", "store")] {
         std::fs::write(folder.join(file), two_requests(keep)).unwrap();
     }

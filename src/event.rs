@@ -142,6 +142,8 @@ pub enum Skipped {
         /// The login.
         login: String,
     },
+    /// The time of the whole run was up before.
+    RunTimeout,
     /// A dry run sends nothing, so this request's values are not known.
     DryRun {
         /// The first value that is not known.
@@ -198,7 +200,7 @@ pub struct Summary {
     pub refused: bool,
     /// Whether no token was to be had.
     pub unauthorised: bool,
-    /// Whether a request got no answer.
+    /// Whether a request got no answer, or the time of the run was up.
     pub transport: bool,
     /// From the first request to the end.
     pub duration: Duration,
@@ -223,6 +225,8 @@ impl Summary {
             }
             Outcome::Skipped(reason) => {
                 self.skipped += 1;
+                // Something was not done for want of time, be it this request alone.
+                self.transport |= matches!(reason, Skipped::RunTimeout);
                 if matches!(reason, Skipped::MissingValue { .. } | Skipped::FailedNeed { .. } | Skipped::NoToken { .. }) {
                     self.skipped_for_want += 1;
                 }

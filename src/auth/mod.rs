@@ -11,8 +11,8 @@ use crate::template::Template;
 
 pub use decode::{choice, definitions};
 pub use login::{
-    Assertion, BodyFormat, Brought, Client, ClientAuth, Endpoints, GrantType, Kept, Login, Params, Pkce, RefreshFields, Send,
-    PRESETS, TokenFields, Wanted, provider,
+    Assertion, BodyFormat, Brought, Client, ClientAuth, Endpoints, GrantType, Kept, Login, PRESETS, Params, Pkce, RefreshFields,
+    Send, TokenFields, Wanted, provider,
 };
 
 /// What a request says about its authorisation.

@@ -214,17 +214,25 @@ mod tests {
     #[test]
     fn a_value_is_masked_before_it_is_shortened() {
         let secret = "s".repeat(200);
-        let mismatch = Mismatch {
-            subject: "`$.token`".to_owned(),
-            actual: Some(format!("\"{secret}\"")),
-            expected: "\"x\"".to_owned(),
-            place: place(),
-            help: vec![format!("it was {secret}")],
-        };
         let mask = |text: &str| text.replace(&secret, "***");
-        let told = Failure::Mismatch(Box::new(mismatch)).describe(&mask);
-        assert_eq!(told.message, "`$.token` is \"***\", expected \"x\"");
-        assert_eq!(told.help, ["it was ***"]);
+        let told = |before: &str| {
+            let mismatch = Mismatch {
+                subject: "`$.token`".to_owned(),
+                actual: Some(format!("\"{before}{secret}\"")),
+                expected: format!("\"{before}{secret}\""),
+                place: place(),
+                help: vec![format!("it was {before}{secret}")],
+            };
+            Failure::Mismatch(Box::new(mismatch)).describe(&mask)
+        };
+        let first = told("");
+        assert_eq!(first.message, "`$.token` is \"***\", expected \"***\"");
+        assert_eq!(first.help, ["it was ***"]);
+        // Wherever the cut lies.
+        for before in 0..500 {
+            let told = told(&"x".repeat(before));
+            assert!(!told.message.contains("ss") && !told.help.concat().contains("ss"), "{before}: {told:?}");
+        }
     }
 
     #[test]

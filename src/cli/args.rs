@@ -1,7 +1,6 @@
 //! The arguments as clap reads them; types only.
 
 use std::ffi::OsString;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,15 +8,18 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ArgAction, Args as ClapArgs, CommandFactory, Parser, Subcommand, ValueEnum};
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::http::{Fixed, NoProxy};
+use crate::sandbox::Fault;
 use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
 
+use super::auth::AuthCommand;
 use super::env::EnvCommand;
 
 /// The command that is meant when none is named.
 const DEFAULT: &str = "run";
-const COMMANDS: [&str; 7] = ["run", "check", "list", "env", "explain", "sandbox", "help"];
+const COMMANDS: [&str; 8] = ["run", "check", "list", "env", "explain", "auth", "sandbox", "help"];
 
 const USAGE: &str = "runner [run] <COLLECTION>... [--env NAME] [OPTIONS]\n       runner <COMMAND>";
 
@@ -64,15 +66,11 @@ pub(super) enum Command {
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) plan: PlanArgs,
-    /// The limit on every exchange, before what a collection says (`500ms`, `30s`, `2m`; a bare number is seconds)
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
+    /// The limit on the whole run: what is not sent by then is skipped
     #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) timeout: Option<Duration>,
-    /// The limit on connecting [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) connect_timeout: Option<Duration>,
-    /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub(super) max_body: Option<usize>,
+    pub(super) run_timeout: Option<Duration>,
     /// Show what would be sent, send nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -86,8 +84,11 @@ pub(super) struct RunArgs {
     #[arg(long)]
     pub(super) non_interactive: bool,
     /// Allow secrets to go to a further host (`upload.box.com`, `host:port`, `*.boxcloud.com`)
-    #[arg(long, value_name = "HOST")]
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
     pub(super) allow_host: Vec<HostRule>,
+    /// Connect to this host and no other, with or without secrets (also RUNNER_ONLY_HOSTS)
+    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    pub(super) only_host: Vec<HostRule>,
     #[command(flatten)]
     pub(super) connection: ConnectionArgs,
     /// Show heads of requests and answers (-vv: bodies too)
@@ -96,6 +97,20 @@ pub(super) struct RunArgs {
     /// Show failures only
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+/// What one exchange may take.
+#[derive(Debug, ClapArgs)]
+pub(super) struct LimitArgs {
+    /// The limit on every exchange, before what a collection says (`500ms`, `30s`, `2m`; a bare number is seconds)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// The limit on connecting [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) connect_timeout: Option<Duration>,
+    /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_body: Option<usize>,
 }
 
 /// How connections are made; the names are curl's.
@@ -113,15 +128,15 @@ pub(super) struct ConnectionArgs {
     /// The client's key (PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(super) key: Option<PathBuf>,
-    /// Send everything through a proxy
+    /// Send everything through a proxy (`http`, `https`, `socks5`, `socks5h`)
     #[arg(long, value_name = "URL")]
     pub(super) proxy: Option<String>,
-    /// Hosts that are reached without the proxy, separated by commas
+    /// Hosts that are reached without the proxy, separated by commas; in place of NO_PROXY
     #[arg(long, value_name = "HOSTS", value_delimiter = ',')]
-    pub(super) noproxy: Vec<String>,
-    /// Use this address for a host (`HOST:ADDRESS`, or curl's `HOST:PORT:ADDRESS`)
+    pub(super) noproxy: Option<Vec<NoProxy>>,
+    /// Use this address for a host (`HOST:ADDRESS`, or for one port `HOST:PORT:ADDRESS`)
     #[arg(long, value_name = "HOST:ADDRESS", value_parser = resolve)]
-    pub(super) resolve: Vec<(String, IpAddr)>,
+    pub(super) resolve: Vec<Fixed>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -180,6 +195,15 @@ pub(super) struct SandboxArgs {
     /// The port on 127.0.0.1 (0: any free one)
     #[arg(long, default_value_t = 0)]
     pub(super) port: u16,
+    /// Faults of the token endpoint, in turn: slow=500ms, drop, 500, 429, expire=60, ok
+    #[arg(long, value_name = "FAULT", value_delimiter = ',')]
+    pub(super) fault: Vec<Fault>,
+    /// A public key (PEM or JWK) that assertions may be signed with
+    #[arg(long, value_name = "FILE")]
+    pub(super) public_key: Vec<PathBuf>,
+    /// How long a spent refresh token is still good
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) grace: Option<Duration>,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -279,12 +303,28 @@ fn size(text: &str) -> Result<usize, String> {
         .ok_or_else(|| "expected a size such as `1000`, `10MB` or `64MiB`".to_owned())
 }
 
-fn resolve(text: &str) -> Result<(String, IpAddr), String> {
-    const EXPECTED: &str = "expected `HOST:ADDRESS`, such as `api.example.com:127.0.0.1`";
+/// `HOST:ADDRESS,…`, for one port `HOST:PORT:ADDRESS,…`; the host may be `*`.
+fn resolve(text: &str) -> Result<Fixed, String> {
+    const EXPECTED: &str = "expected `HOST:ADDRESS` or `HOST:PORT:ADDRESS`, such as `api.example.com:443:127.0.0.1`";
+    let addresses = |text: &str| {
+        let bare = |text: &str| text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text).parse().ok();
+        text.split(',').map(|text| bare(text.trim())).collect::<Option<Vec<_>>>()
+    };
     let (host, rest) = text.split_once(':').ok_or(EXPECTED)?;
-    let address = rest.split_once(':').filter(|(port, _)| port.parse::<u16>().is_ok()).map_or(rest, |(_, address)| address);
-    let address = address.trim_start_matches('[').trim_end_matches(']');
-    Ok((host.to_ascii_lowercase(), address.parse().map_err(|_| EXPECTED.to_owned())?))
+    let host = match host {
+        "*" => "*".to_owned(),
+        name => match url::Host::parse(name) {
+            Ok(url::Host::Domain(name)) => name,
+            _ => return Err(EXPECTED.to_owned()),
+        },
+    };
+    let with_port = rest.split_once(':').and_then(|(port, rest)| Some((port.parse::<u16>().ok()?, addresses(rest)?)));
+    let (port, addresses) = match with_port {
+        Some((port, addresses)) => (Some(port), addresses),
+        None => (None, addresses(rest).ok_or(EXPECTED)?),
+    };
+    let fixed = Fixed { host, port, addresses };
+    if fixed.moves_localhost() { Err("`localhost` is always this machine".to_owned()) } else { Ok(fixed) }
 }
 
 #[cfg(test)]
@@ -300,9 +340,42 @@ mod tests {
         assert_eq!(size("64MiB"), Ok(64 << 20));
         assert_eq!(size("10 kB"), Ok(10_000));
         assert!(size("").is_err() && size("-1").is_err() && size("99999999999999999999").is_err());
-        assert_eq!(resolve("A.test:443:[::1]"), Ok(("a.test".to_owned(), "::1".parse().unwrap())));
-        assert_eq!(resolve("a.test:127.0.0.1"), Ok(("a.test".to_owned(), "127.0.0.1".parse().unwrap())));
-        assert!(resolve("a.test").is_err());
+    }
+
+    #[test]
+    fn addresses_are_fixed_as_in_curl() {
+        let fixed = |host: &str, port, addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
+            Ok(Fixed { host: host.to_owned(), port, addresses })
+        };
+        let table = [
+            ("A.test:443:[::1]", fixed("a.test", Some(443), &["::1"])),
+            ("a.test:443:::1", fixed("a.test", Some(443), &["::1"])),
+            ("a.test:127.0.0.1", fixed("a.test", None, &["127.0.0.1"])),
+            ("a.test:::1", fixed("a.test", None, &["::1"])),
+            ("a.test:443:10.0.0.1,[::1], 10.0.0.2", fixed("a.test", Some(443), &["10.0.0.1", "::1", "10.0.0.2"])),
+            ("*:443:10.0.0.1", fixed("*", Some(443), &["10.0.0.1"])),
+            ("bücher.example:10.0.0.1", fixed("xn--bcher-kva.example", None, &["10.0.0.1"])),
+            ("localhost:127.0.0.9", fixed("localhost", None, &["127.0.0.9"])),
+        ];
+        for (text, expected) in table {
+            assert_eq!(resolve(text), expected, "{text}");
+        }
+        for text in [
+            "a.test",
+            "a.test:",
+            "a.test:443",
+            "a.test:b.test",
+            "a.test:443:",
+            "a.test:99999:10.0.0.1",
+            ":10.0.0.1",
+            "10.0.0.1:10.0.0.2",
+        ] {
+            assert!(resolve(text).unwrap_err().starts_with("expected `HOST:ADDRESS`"), "{text}");
+        }
+        for text in ["localhost:10.0.0.1", "x.localhost:443:10.0.0.1", "localhost.:127.0.0.1,10.0.0.1"] {
+            assert_eq!(resolve(text).unwrap_err(), "`localhost` is always this machine", "{text}");
+        }
     }
 
     #[test]

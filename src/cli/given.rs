@@ -1,6 +1,7 @@
 //! Values of the command line: `--var`, `--secret`, `RUNNER_VAR_…`, `RUNNER_SECRET_…`.
 
 use std::collections::BTreeMap;
+use std::io;
 
 use serde_json::Value;
 
@@ -32,6 +33,24 @@ pub(super) enum Asking {
     Later,
 }
 
+/// Why there is nothing to go on with.
+pub(super) enum Refused {
+    /// Mistakes.
+    Findings(Vec<Diagnostic>),
+    /// Ctrl-C in place of a secret.
+    Interrupted,
+}
+
+impl Refused {
+    /// The mistakes: all there is, where nobody is asked.
+    pub(super) fn findings(self) -> Vec<Diagnostic> {
+        match self {
+            Self::Findings(findings) => findings,
+            Self::Interrupted => Vec::new(),
+        }
+    }
+}
+
 /// What the command line gives; secrets are known to `masker` before anything is said. Warnings go to `warnings`.
 pub(super) fn collect(
     args: &ValueArgs,
@@ -39,7 +58,7 @@ pub(super) fn collect(
     asking: Asking,
     masker: &Masker,
     warnings: &mut Vec<Diagnostic>,
-) -> Result<Vec<Given>, Vec<Diagnostic>> {
+) -> Result<Vec<Given>, Refused> {
     let mut given: BTreeMap<String, Given> = BTreeMap::new();
     let mut findings = Vec::new();
     let mut add = |name: &str, value: Value, secret: bool, by: GivenBy| {
@@ -80,7 +99,7 @@ pub(super) fn collect(
         if world.variables.get(&format!("{SECRET}{name}")).is_some_and(|text| !text.is_empty()) {
             continue;
         }
-        match asked(name, world, asking) {
+        match asked(name, world, asking)? {
             Ok(None) => add(name, Value::from(STAND_IN), true, GivenBy::Flag),
             Ok(Some(secret)) => {
                 if masker.learn(&secret) == Learnt::TooShort {
@@ -91,7 +110,7 @@ pub(super) fn collect(
             Err(finding) => findings.push(finding),
         }
     }
-    if findings.is_empty() { Ok(given.into_values().collect()) } else { Err(findings) }
+    if findings.is_empty() { Ok(given.into_values().collect()) } else { Err(Refused::Findings(findings)) }
 }
 
 pub(super) fn usable(name: &str) -> bool {
@@ -103,21 +122,26 @@ pub(super) fn too_short(name: &str) -> Diagnostic {
 }
 
 /// Asks for a secret on the terminal; `None` when it is asked for later.
-fn asked(name: &str, world: &World, asking: Asking) -> Result<Option<Secret>, Diagnostic> {
+fn asked(name: &str, world: &World, asking: Asking) -> Result<Result<Option<Secret>, Diagnostic>, Refused> {
     if let Some((before, _)) = name.split_once('=') {
         // The value is not repeated: it stands in the shell's history already.
-        return Err(Diagnostic::error("a secret never stands on a command line: others on this machine could read it there")
-            .help(format!("write `--secret {before}` and type the value when asked, or set RUNNER_SECRET_{before}")));
+        let finding = Diagnostic::error("a secret never stands on a command line: others on this machine could read it there");
+        let help = format!("write `--secret {before}` and type the value when asked, or set RUNNER_SECRET_{before}");
+        return Ok(Err(finding.help(help)));
     }
     if !usable(name) {
-        return Err(Diagnostic::error(format!("`--secret {name}`: `{name}` can't be the name of a variable")));
+        return Ok(Err(Diagnostic::error(format!("`--secret {name}`: `{name}` can't be the name of a variable"))));
     }
     if asking == Asking::Later {
-        return Ok(None);
+        return Ok(Ok(None));
     }
     if asking == Asking::Never || !world.input_is_terminal {
-        return Err(Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"))
-            .help(format!("set the process variable RUNNER_SECRET_{name}")));
+        let finding = Diagnostic::error(format!("the secret `{name}` can't be asked for: there is no terminal"));
+        return Ok(Err(finding.help(format!("set the process variable RUNNER_SECRET_{name}"))));
     }
-    ask_secret(name).map(Some).map_err(|error| Diagnostic::error(format!("the secret `{name}` was not given: {error}")))
+    match ask_secret(name) {
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(Refused::Interrupted),
+        Err(error) => Ok(Err(Diagnostic::error(format!("the secret `{name}` was not given: {error}")))),
+        Ok(secret) => Ok(Ok(Some(secret))),
+    }
 }

@@ -3,7 +3,9 @@
 //! Stands right of everything but `main`. It decides nothing that a module to its left could decide.
 
 mod args;
+mod auth;
 mod check;
+mod connection;
 mod env;
 mod exit;
 mod explain;
@@ -52,6 +54,7 @@ pub fn run(mut world: World) -> ExitCode {
         Command::List(args) => list::run(world, &args),
         Command::Env(command) => env::run(world, &command),
         Command::Explain(args) => explain::run(world, &args),
+        Command::Auth(command) => auth::run(world, &command),
         Command::Sandbox(args) => sandbox::run(world, &args),
     };
     exit.into()
@@ -68,6 +71,7 @@ fn usage(world: &mut World, error: &clap::Error) -> Exit {
 /// Where diagnostics go: masked, and painted if someone looks.
 struct Diagnostics {
     out: MaskedWriter<Stream>,
+    masker: Masker,
     style: Style,
     /// How many lines the last finding had; an empty line stands around one of several.
     lines: usize,
@@ -81,7 +85,7 @@ impl Diagnostics {
         let colour = world.colour(&world.stderr, choice);
         let stderr = take_stream(&mut world.stderr);
         let style = Style::new(colour).with_columns(stderr.width);
-        Self { out: masker.writer(stderr), style, lines: 0, ci: is_ci(world) }
+        Self { out: masker.writer(stderr), masker: masker.clone(), style, lines: 0, ci: is_ci(world) }
     }
 
     /// Tells findings. A stream that fails has nobody to be told of.
@@ -89,7 +93,7 @@ impl Diagnostics {
         if findings.is_empty() {
             return;
         }
-        let text = render_all(findings, self.style);
+        let text = render_all(findings, self.style, &self.masker);
         let before = std::mem::replace(&mut self.lines, text.lines().count());
         let between = if before > 0 && before.max(self.lines) > 1 { "\n" } else { "" };
         let mut text = format!("{between}{text}");
@@ -109,6 +113,12 @@ impl Diagnostics {
         let _ = self.out.finish();
         exit::of_findings(findings)
     }
+}
+
+/// What drives everything that waits, on the current thread.
+fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|error| Diagnostic::error(format!("the runtime could not be started: {error}")))
 }
 
 /// Takes a stream out of the world; nobody else writes to it from here on.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::files::read::{ReadError, read_text};
+use crate::files::rule::{is_environments, is_local};
 use crate::template::Builder;
 use crate::yaml::{self, Decoder, Document, Privacy};
 
@@ -39,8 +40,11 @@ pub fn load(path: &Path, shown: &str, templates: &mut Builder) -> Result<Loaded,
     load_text(path, shown, text, templates)
 }
 
-/// Decodes `text` as the file at `path`.
-pub(crate) fn load_text(path: &Path, shown: &str, text: String, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
+/// Decodes `text` as the file at `path`, printed as `shown`.
+///
+/// # Errors
+/// It is no YAML at all.
+pub fn load_text(path: &Path, shown: &str, text: String, templates: &mut Builder) -> Result<Loaded, Vec<Diagnostic>> {
     let document = yaml::read_on(shown, text, Privacy::Open)?;
     let mut decoder = Decoder::new(&document.file);
     let collection = decode::collection(&mut decoder, templates, &document, path);
@@ -60,11 +64,16 @@ fn neighbour(path: &Path, shown: &str) -> Option<String> {
         .ok()?
         .flatten()
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")))
+        .filter(|name| !name.starts_with('.') && is_yaml(name))
         .collect();
     names.sort();
     let near = nearest(wanted, names.iter().map(String::as_str))?;
     Some(Path::new(shown).with_file_name(near).display().to_string())
+}
+
+/// Whether a collection may have this name.
+fn is_yaml(name: &str) -> bool {
+    name.ends_with(".yaml") || name.ends_with(".yml")
 }
 
 fn unreadable(shown: &str, reason: &str) -> Diagnostic {
@@ -72,7 +81,8 @@ fn unreadable(shown: &str, reason: &str) -> Diagnostic {
 }
 
 /// Every collection below `folder`: files that end in `.yaml` or `.yml` and have `requests:` at the top, sorted by path. Folders
-/// that start with a dot and folders called `environments` are left out. Messages call the folder `shown`.
+/// that start with a dot, folders called `environments` and local files are left out: a mistake in a local file would show a line
+/// of it. Messages call the folder `shown`.
 ///
 /// # Errors
 /// A folder can't be listed, or a file does not parse.
@@ -109,9 +119,9 @@ fn walk(folder: &Path, shown: &Path, found: &mut Vec<PathBuf>, findings: &mut Ve
         let name = name.to_string_lossy();
         // The type of the entry itself: a symlinked folder is not followed, so there is no cycle.
         let Ok(kind) = entry.file_type() else { continue };
-        if kind.is_dir() && !name.starts_with('.') && name != "environments" {
+        if kind.is_dir() && !name.starts_with('.') && !is_environments(&entry.file_name()) {
             walk(&path, &shown.join(&*name), found, findings);
-        } else if kind.is_file() && !name.starts_with('.') && (name.ends_with(".yaml") || name.ends_with(".yml")) {
+        } else if kind.is_file() && !is_local(&entry.file_name()) && !name.starts_with('.') && is_yaml(&name) {
             let shown = shown.join(&*name).display().to_string();
             match read_text(&path)
                 .map_err(|error| vec![unreadable(&shown, &error.to_string())])

@@ -9,7 +9,5 @@ mod decode;
 mod load;
 mod model;
 
-#[cfg(test)]
-pub(crate) use load::load_text;
-pub use load::{Loaded, discover, load};
+pub use load::{Loaded, discover, load, load_text};
 pub use model::*;

@@ -88,6 +88,8 @@ pub struct Request {
     pub stores: Vec<Capture>,
     /// The limit on the whole exchange.
     pub timeout: Option<Duration>,
+    /// `redirects:`: how many are followed, none with 0; `None` leaves it to the client.
+    pub redirects: Option<usize>,
     /// Whether it runs whatever failed before it.
     pub always: bool,
 }

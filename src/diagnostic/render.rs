@@ -3,6 +3,7 @@
 use unicode_width::UnicodeWidthChar;
 
 use super::{Diagnostic, Paint, Place, Severity, Span, Style, printable};
+use crate::mask::Masker;
 
 /// The longest piece of a source line that is shown, in columns.
 const WINDOW: usize = 160;
@@ -15,30 +16,32 @@ const TAB: &str = "    ";
 
 /// Renders several findings, an empty line between them, and nothing after the last but a line break.
 #[must_use]
-pub fn render_all(diagnostics: &[Diagnostic], style: Style) -> String {
-    diagnostics.iter().map(|d| render(d, style)).collect::<Vec<_>>().join("\n")
+pub fn render_all(diagnostics: &[Diagnostic], style: Style, masker: &Masker) -> String {
+    diagnostics.iter().map(|d| render(d, style, masker)).collect::<Vec<_>>().join("\n")
 }
 
-/// Renders one finding; the text ends with a line break.
+/// Renders one finding; the text ends with a line break. What is cut or wrapped is masked first: of a secret that lies across the
+/// cut nothing would be found afterwards.
 #[must_use]
-pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
+pub fn render(diagnostic: &Diagnostic, style: Style, masker: &Masker) -> String {
+    let shown = |text: &str| printable(&masker.mask(text)).into_owned();
     let (word, paint) = match diagnostic.severity {
         Severity::Error => ("error", Paint::Error),
         Severity::Warning => ("warning", Paint::Warning),
         Severity::Note => ("note", Paint::Faint),
     };
-    let mut out = format!("{}: {}\n", style.paint(paint, word), style.paint(Paint::Strong, &printable(&diagnostic.message)));
+    let mut out = format!("{}: {}\n", style.paint(paint, word), style.paint(Paint::Strong, &shown(&diagnostic.message)));
     let mut gutter = 2;
     if let Some(place) = &diagnostic.place {
         let line = place.line();
         gutter = line.to_string().len() + 1;
         let margin = " ".repeat(gutter);
         let arrow = format!("{}-->", " ".repeat(gutter - 1));
-        out += &format!("{} {}\n", style.paint(Paint::Faint, &arrow), printable(&place.to_string()));
-        let label = printable(&diagnostic.label);
+        out += &format!("{} {}\n", style.paint(Paint::Faint, &arrow), shown(&place.to_string()));
+        let label = shown(&diagnostic.label);
         // The gutter, the bar and the spaces around it take their part of a terminal's line.
         let window = style.columns().map_or(WINDOW, |columns| columns.saturating_sub(gutter + 3).clamp(NARROWEST, WINDOW));
-        if let Some(snippet) = snippet(place, window) {
+        if let Some(snippet) = snippet(place, window, masker) {
             let bar = style.paint(Paint::Faint, &format!("{margin}|"));
             let number = style.paint(Paint::Faint, &format!("{line} |"));
             let carets = "^".repeat(snippet.width);
@@ -54,7 +57,7 @@ pub fn render(diagnostic: &Diagnostic, style: Style) -> String {
     }
     for help in &diagnostic.help {
         let room = style.columns().map(|columns| columns.saturating_sub(gutter + 8).max(NARROWEST));
-        let lines: Vec<String> = help.lines().flat_map(|line| wrapped(&printable(line), room)).collect();
+        let lines: Vec<String> = help.lines().flat_map(|line| wrapped(&shown(line), room)).collect();
         let mut lines = lines.iter();
         let first = lines.next().map_or("", String::as_str);
         out += &format!("{}{} {first}\n", " ".repeat(gutter), style.paint(Paint::Faint, "= help:"));
@@ -72,8 +75,8 @@ struct Snippet {
     width: usize,
 }
 
-/// The first line of a place; `None` where the file must not be shown.
-fn snippet(place: &Place, window: usize) -> Option<Snippet> {
+/// The first line of a place; `None` where the file must not be shown, or where a part of a secret would be.
+fn snippet(place: &Place, window: usize, masker: &Masker) -> Option<Snippet> {
     let file = &place.file;
     if !file.shows(place.span) {
         return None;
@@ -99,6 +102,10 @@ fn snippet(place: &Place, window: usize) -> Option<Snippet> {
     let room = window.saturating_sub(indent + width(&shown_marked) + 1);
     let (shown_after, cut_after) = if cut_marked { (String::new(), true) } else { head(&after, room) };
     let ellipsis = if cut_after || until < line.end { "…" } else { "" };
+    let is_whole = cut_left.is_empty() && ellipsis.is_empty();
+    if !is_whole && masker.finds(file.slice(Span::new(from, until)).as_bytes()) {
+        return None;
+    }
     Some(Snippet {
         indent,
         width: width(&shown_marked).max(1),
@@ -176,7 +183,7 @@ mod tests {
     fn shown(text: &str, piece: &str) -> String {
         let start = text.find(piece).unwrap();
         let place = place(text, Span::new(start, start + piece.len()), Hidden::Nothing);
-        render(&place.error("wrong").label("here"), Style::plain())
+        render(&place.error("wrong").label("here"), Style::plain(), &Masker::new())
     }
 
     #[test]
@@ -194,12 +201,12 @@ error: unknown key `urll` in a request
   = help: known keys: url,
           name
 ";
-        assert_eq!(render(&finding, Style::plain()), expected);
+        assert_eq!(render(&finding, Style::plain(), &Masker::new()), expected);
         assert_eq!(
-            render(&Diagnostic::warning("no place").help("mend it"), Style::plain()),
+            render(&Diagnostic::warning("no place").help("mend it"), Style::plain(), &Masker::new()),
             "warning: no place\n  = help: mend it\n"
         );
-        let both = render_all(&[Diagnostic::error("a"), Diagnostic::error("b")], Style::plain());
+        let both = render_all(&[Diagnostic::error("a"), Diagnostic::error("b")], Style::plain(), &Masker::new());
         assert_eq!(both, "error: a\n\nerror: b\n");
     }
 
@@ -230,21 +237,43 @@ error: unknown key `urll` in a request
         let hidden = "error: wrong\n --> dir/f.yaml:2:4\n  = here\n  = help: mend it\n";
         for hiding in [tagged.clone(), Hidden::All] {
             let finding = place(text, Span::new(8, 10), hiding).error("wrong").label("here").help("mend it");
-            assert_eq!(render(&finding, Style::plain()), hidden);
+            assert_eq!(render(&finding, Style::plain(), &Masker::new()), hidden);
         }
         // A finding that starts above the hidden range shows its own first line only.
         let above = place(text, Span::new(0, 23), tagged.clone()).error("wrong");
-        assert_eq!(render(&above, Style::plain()), "error: wrong\n --> dir/f.yaml:1:1\n  |\n1 | a: 1\n  | ^^^^\n");
+        assert_eq!(
+            render(&above, Style::plain(), &Masker::new()),
+            "error: wrong\n --> dir/f.yaml:1:1\n  |\n1 | a: 1\n  | ^^^^\n"
+        );
         let below = place(text, Span::new(24, 25), tagged).error("wrong");
-        assert!(render(&below, Style::plain()).contains("3 | c: 3"));
+        assert!(render(&below, Style::plain(), &Masker::new()).contains("3 | c: 3"));
     }
 
     #[test]
     fn an_end_of_file_and_an_empty_place_have_a_caret() {
         let end = place("a: 1\n", Span::new(5, 5), Hidden::Nothing).error("wrong").label("here");
-        assert_eq!(render(&end, Style::plain()), "error: wrong\n --> dir/f.yaml:2:1\n  |\n2 |\n  | ^ here\n");
+        assert_eq!(render(&end, Style::plain(), &Masker::new()), "error: wrong\n --> dir/f.yaml:2:1\n  |\n2 |\n  | ^ here\n");
         let beyond = place("a: 1", Span::new(90, 95), Hidden::Nothing).error("wrong");
-        assert_eq!(render(&beyond, Style::plain()), "error: wrong\n --> dir/f.yaml:1:5\n  |\n1 | a: 1\n  |     ^\n");
+        assert_eq!(
+            render(&beyond, Style::plain(), &Masker::new()),
+            "error: wrong\n --> dir/f.yaml:1:5\n  |\n1 | a: 1\n  |     ^\n"
+        );
+    }
+
+    #[test]
+    fn a_secret_across_a_cut_is_not_shown_in_part() {
+        let masker = Masker::new();
+        masker.learn(&crate::secret::Secret::new("correct-horse-battery-staple"));
+        for before in 0..160 {
+            let text = format!("{} correct-horse-battery-staple {}", "x".repeat(before), "y".repeat(160 - before));
+            let finding = place(&text, Span::new(80, 81), Hidden::Nothing).error("wrong");
+            let shown = masker.mask(&render(&finding, Style::plain().with_columns(Some(80)), &masker));
+            for piece in ["corr", "rect", "hors", "batt", "tery", "stap", "aple"] {
+                assert!(!shown.contains(piece), "{before}: {shown}");
+            }
+        }
+        let finding = Diagnostic::error("wrong").help("it is correct-horse-battery-staple and more of it");
+        assert!(render(&finding, Style::plain().with_columns(Some(40)), &masker).contains("it is *** and"));
     }
 
     /// The line of a rendered finding and the columns that its carets cover.
@@ -282,7 +311,7 @@ error: unknown key `urll` in a request
             let start = characters[from.min(characters.len() - 1)];
             let end = characters[(from + count).min(characters.len() - 1)];
             let text = format!("{line}\nsecond line\n");
-            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain());
+            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain(), &Masker::new());
             let (shown, indent, carets) = parts(&rendered);
             prop_assert!(width(&shown) <= WINDOW + 1);
             let marked = columns(&line[start..end]);
@@ -300,7 +329,7 @@ error: unknown key `urll` in a request
 
         #[test]
         fn any_place_is_rendered(text in "[\\s\\S]{0,60}", start in 0..80_usize, end in 0..80_usize) {
-            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain());
+            let rendered = render(&place(&text, Span::new(start, end), Hidden::Nothing).error("wrong"), Style::plain(), &Masker::new());
             prop_assert!(rendered.ends_with('\n') && rendered.starts_with("error: wrong\n --> dir/f.yaml:"));
         }
     }

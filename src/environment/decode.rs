@@ -10,7 +10,8 @@ use crate::mask::is_secret_name;
 use crate::template::{Builder, Syntax, name_problem};
 use crate::yaml::{Decoder, Document, Entry, Node, to_json};
 
-use super::model::{Content, Declaration, Layer, SandboxChoice, Stored, Tls};
+use super::model::{Content, Declaration, Layer, SandboxChoice, Stored, Tls, TlsFile};
+use super::userinfo::passwords_of;
 
 const SHARED: &[&str] = &["extends", "sandbox", "variables", "hosts", "auth", "tls", "proxy", "description"];
 const LOCAL: &[&str] = &["variables", "stored", "tokens", "hosts", "auth", "tls", "proxy"];
@@ -79,7 +80,7 @@ fn section(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, folder
         }
         "auth" => part.auth = auth::definitions(decoder, templates, node),
         "tls" => part.tls = tls(decoder, node, folder),
-        "proxy" => part.proxy = decoder.text(node, "`proxy`").map(|text| (text.to_owned(), decoder.place(node.span))),
+        "proxy" => part.proxy = proxy(decoder, node, layer),
         _ => {}
     }
 }
@@ -231,14 +232,28 @@ fn tokens(decoder: &mut Decoder, node: &Node) -> Vec<(String, Map<String, Value>
     readable.collect()
 }
 
+fn proxy(decoder: &mut Decoder, node: &Node, layer: Layer) -> Option<(String, Place)> {
+    let (text, place) = (decoder.text(node, "`proxy`")?.to_owned(), decoder.place(node.span));
+    if layer == Layer::Shared && !text.contains("{{") && !passwords_of(&text).is_empty() {
+        let finding = place.error("the password of the proxy stands in a file that is shared").help(
+            "move `proxy` to the local file beside this one, and change the password where it comes from if this file was ever \
+             pushed",
+        );
+        decoder.report(finding);
+    }
+    Some((text, place))
+}
+
 fn tls(decoder: &mut Decoder, node: &Node, folder: &Path) -> Option<Tls> {
     let fields = decoder.fields(node, "`tls`", &["ca", "cert", "key", "insecure"])?;
     let mut path = |key: &str| {
         let node = fields.get(key)?;
-        decoder.text(node, &format!("`{key}`")).map(|text| folder.join(text))
+        let path = folder.join(decoder.text(node, &format!("`{key}`"))?);
+        Some(TlsFile { path, place: Some(decoder.place(node.span)) })
     };
     let (ca, cert, key) = (path("ca"), path("cert"), path("key"));
-    let insecure = fields.get("insecure").and_then(|node| decoder.bool(node, "`insecure`")).unwrap_or(false);
+    let insecure =
+        fields.get("insecure").filter(|node| decoder.bool(node, "`insecure`") == Some(true)).map(|node| decoder.place(node.span));
     if cert.is_some() != key.is_some() {
         let finding = decoder.place(node.span).error("a client certificate needs both `cert` and `key`");
         decoder.report(finding);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::diagnostic::{Diagnostic, nearest};
+use crate::files::rule;
 
 /// The file that `--env name` means for a collection in `folder`: a path, or `environments/NAME.yaml` in that folder or the
 /// nearest above it, up to `root`.
@@ -54,7 +55,7 @@ pub fn find(name: &str, folder: &Path, root: &Path, working_folder: &Path) -> Re
 
 /// Whether `path` is named like a local file.
 pub(super) fn is_local(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.to_string_lossy().contains(".local."))
+    path.file_name().is_some_and(rule::is_local)
 }
 
 /// A local file is read beside its environment and in no other way: its lines may be shown nowhere.

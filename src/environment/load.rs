@@ -10,6 +10,7 @@ use crate::diagnostic::{Diagnostic, Place};
 use crate::files::git::{self, Standing};
 use crate::files::read::{ReadError, read_local, read_text};
 use crate::files::root::Root;
+use crate::files::rule::Rule;
 use crate::mask::{Learnt, Masker, SHORTEST, is_secret_name};
 use crate::secret::Secret;
 use crate::template::Builder;
@@ -18,6 +19,7 @@ use crate::yaml::{self, Document, Privacy};
 use super::decode::{self, Part};
 use super::find::{is_local, local_refused};
 use super::model::{Content, Declaration, Environment, Files, GivenBy, Layer, Variable};
+use super::userinfo::passwords_of;
 
 /// The deepest chain of `extends`.
 const DEEPEST: usize = 16;
@@ -101,12 +103,12 @@ pub fn load(
     };
     let unread = [loader.shared(path, None), loader.local(&files, masker)];
     let Loader { mut environment, mut findings, uncertain, .. } = loader;
+    learn_credentials(&environment, masker);
     if unread.iter().any(Result::is_err) {
         findings.extend(unread.into_iter().filter_map(Result::err).flatten());
         return Err(findings);
     }
     environment.files = Some(files);
-    learn_credentials(&environment, masker);
     add_given(&mut environment, given);
     Ok(Loaded { environment, findings, uncertain })
 }
@@ -138,7 +140,19 @@ impl Loader<'_> {
         if self.chain.len() >= DEEPEST {
             return Err(vec![at(Diagnostic::error(format!("`extends` goes deeper than {DEEPEST} files")))]);
         }
-        let text = read_text(path).map_err(|error| vec![at(Diagnostic::error(format!("the environment `{name}` {error}")))])?;
+        let unreadable = |rule: Rule| vec![rule.judge(at(Diagnostic::error(format!("the environment `{name}` {rule}"))))];
+        let text = match named_at {
+            // Whoever runs the program chose this file.
+            None => read_text(path).map_err(|error| unreadable(error.into()))?,
+            Some(_) => {
+                let mut opened = self.root.open_for_environment(path).map_err(unreadable)?;
+                // A link that leads to a local file would show its lines.
+                if is_local(&opened.path) {
+                    return Err(vec![at(local_refused(&name))]);
+                }
+                opened.text().map_err(|error| unreadable(error.into()))?
+            }
+        };
         let document = yaml::read_on(&name, text, Privacy::HideTagged)?;
         let folder = path.parent().unwrap_or(Path::new("."));
         let (part, findings) = decode::file(&document, folder, Layer::Shared, self.templates);
@@ -177,13 +191,23 @@ impl Loader<'_> {
                 return Err(vec![if matches!(error, ReadError::IsLink) { finding.refusal() } else { finding }]);
             }
         };
-        if git::standing(&files.local) == Standing::Tracked {
-            return Err(vec![
-                Diagnostic::error(format!("`{name}` holds secrets and is tracked by git"))
-                    .help(format!("take it out of the index: git rm --cached {name}"))
-                    .help("and change the secrets where they come from if it was ever pushed")
-                    .refusal(),
-            ]);
+        match git::standing(&files.local) {
+            Standing::Tracked => {
+                return Err(vec![
+                    Diagnostic::error(format!("`{name}` holds secrets and is tracked by git"))
+                        .help(format!("take it out of the index: git rm --cached {name}"))
+                        .help("and change the secrets where they come from if it was ever pushed")
+                        .refusal(),
+                ]);
+            }
+            Standing::Unclear(reason) => {
+                return Err(vec![
+                    Diagnostic::error(format!("can't tell whether git tracks `{name}`, so it is not read: {reason}"))
+                        .help("a local file that came with the project could say where your secrets go")
+                        .refusal(),
+                ]);
+            }
+            Standing::Outside | Standing::Ignored | Standing::NotIgnored => {}
         }
         if local.is_loose() {
             self.findings.push(
@@ -251,15 +275,9 @@ fn learn_credentials(environment: &Environment, masker: &Masker) {
             masker.learn(&Secret::new(credential));
         }
     }
-    if let Some(password) = environment.proxy.as_ref().and_then(|(proxy, _)| password_of(proxy)) {
-        masker.learn(&Secret::new(password));
+    for password in environment.proxy.iter().flat_map(|(proxy, _)| passwords_of(proxy)) {
+        masker.learn(&password);
     }
-}
-
-/// The password in the userinfo of a URL, found also where the rest is no URL.
-fn password_of(url: &str) -> Option<&str> {
-    let (userinfo, _) = url.split_once("://").map_or(url, |(_, rest)| rest).rsplit_once('@')?;
-    userinfo.split_once(':').map(|(_, password)| password)
 }
 
 fn declare(environment: &mut Environment, name: String, declaration: Declaration) {
@@ -322,8 +340,10 @@ pub(super) fn learn_value(value: &Value, masker: &Masker) {
 
 /// Makes a text known; of a URL the password too, which travels without it, as Basic authorisation.
 fn learn_text(text: &str, masker: &Masker) -> Learnt {
-    if let Some(password) = super::values::is_url(text).then(|| password_of(text)).flatten() {
-        masker.learn(&Secret::new(percent_encoding::percent_decode_str(password).decode_utf8_lossy().as_ref()));
+    if super::values::is_url(text) {
+        for password in passwords_of(text) {
+            masker.learn(&password);
+        }
     }
     masker.learn(&Secret::new(text))
 }

@@ -12,6 +12,7 @@ mod load;
 mod list;
 mod model;
 mod origin;
+mod userinfo;
 mod values;
 
 pub use find::{available, find};
@@ -19,4 +20,5 @@ pub use list::{Listed, list};
 pub use load::{Given, Loaded, learn_member, learn_named, load, without_file};
 pub use model::*;
 pub use origin::Reason;
-pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, is_plain_url};
+pub use userinfo::passwords_of;
+pub use values::{Evaluated, OwnScope, SANDBOX, Sandbox, Unset, Values, file_finding, is_plain_url, read_file};

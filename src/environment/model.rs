@@ -173,17 +173,37 @@ impl Content {
     }
 }
 
-/// `tls:` of an environment; paths are absolute.
+/// `tls:` of an environment, or what the command line says in its place.
 #[derive(Debug, Clone, Default)]
 pub struct Tls {
     /// Further roots to trust, PEM.
-    pub ca: Option<PathBuf>,
+    pub ca: Option<TlsFile>,
     /// The client's certificate, PEM.
-    pub cert: Option<PathBuf>,
+    pub cert: Option<TlsFile>,
     /// The client's key, PEM.
-    pub key: Option<PathBuf>,
-    /// Whether certificates are not checked.
-    pub insecure: bool,
+    pub key: Option<TlsFile>,
+    /// Where it says that certificates are not checked, when it does.
+    pub insecure: Option<Place>,
+}
+
+/// A certificate or key. It may lie anywhere: what is read from it is never sent as text.
+#[derive(Debug, Clone)]
+pub struct TlsFile {
+    /// The file, made absolute.
+    pub path: PathBuf,
+    /// Where it is named; `None` on the command line.
+    pub place: Option<Place>,
+}
+
+impl Tls {
+    /// Lays the files that the command line names over those of the environment.
+    pub fn overlay(&mut self, given: &Self) {
+        for (own, given) in [(&mut self.ca, &given.ca), (&mut self.cert, &given.cert), (&mut self.key, &given.key)] {
+            if given.is_some() {
+                own.clone_from(given);
+            }
+        }
+    }
 }
 
 /// A value that an earlier run stored.
@@ -219,14 +239,15 @@ impl Environment {
         })
     }
 
-    /// The files that hold its secrets: those of `!file`, in whatever layer, and the client's key.
+    /// The files that hold its secrets: the local one, those of `!file`, in whatever layer, and the client's key.
     pub fn secret_files(&self) -> impl Iterator<Item = &Path> {
         let declarations = self.variables.iter().flat_map(|variable| &variable.declarations);
         let files = declarations.filter_map(|declaration| match &declaration.content {
             Content::File { path, .. } => Some(path.as_path()),
             _ => None,
         });
-        files.chain(self.tls.iter().filter_map(|tls| tls.key.as_deref()))
+        let key = self.tls.iter().filter_map(|tls| tls.key.as_ref()).map(|key| key.path.as_path());
+        files.chain(key).chain(self.files.iter().map(|files| files.local.as_path()))
     }
 
     /// The stored value called `name`.

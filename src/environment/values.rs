@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -9,6 +10,7 @@ use serde_json::{Map, Value};
 use crate::diagnostic::{Diagnostic, Place};
 use crate::files::read::read_text;
 use crate::files::root::Root;
+use crate::files::rule::Rule;
 use crate::mask::Masker;
 use crate::template::{self, Engine, Error, Read, Template, Tree};
 
@@ -105,6 +107,12 @@ impl<'e> Values<'e> {
     #[must_use]
     pub fn sandbox_url(&self) -> Option<String> {
         self.sandbox.and_then(|sandbox| sandbox.member("url"))
+    }
+
+    /// The process environment for `!env`.
+    #[must_use]
+    pub fn process(&self) -> &'e BTreeMap<String, String> {
+        self.process
     }
 
     /// The value of `name`; `None` when no layer gives it one.
@@ -287,18 +295,8 @@ impl<'e> Values<'e> {
             Content::Literal { value, secret, .. } => (value.clone(), *secret || self.makes_secret(&variable.name)),
             Content::ProcessVariable(name) => (Value::String(self.process.get(name).cloned().unwrap_or_default()), true),
             Content::File { path, written, confined } => {
-                if *confined && !self.root.is_none_or(|root| root.contains(path)) {
-                    let finding = Diagnostic::error(format!(
-                        "the file `{written}` of the variable `{}` lies outside of the project",
-                        variable.name
-                    ))
-                    .refusal();
-                    return Err(failed(finding, declaration));
-                }
-                let text = read_text(path).map_err(|error| {
-                    let message = format!("the file of the variable `{}` {error}", variable.name);
-                    failed(Diagnostic::error(message), declaration)
-                })?;
+                let text = read_file(self.root.filter(|_| *confined), path)
+                    .map_err(|rule| failed(file_finding(&variable.name, confined.then_some(written), &rule), declaration))?;
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 (Value::String(text.strip_suffix('\r').unwrap_or(text).to_owned()), true)
             }
@@ -407,6 +405,24 @@ pub fn is_plain_url(text: &str) -> bool {
 pub(super) fn is_url(text: &str) -> bool {
     let starts = |scheme: &str| text.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     starts("http://") || starts("https://")
+}
+
+/// The text of the file of a `!file`. With `root` it must lie below it.
+///
+/// # Errors
+/// It lies outside, or can't be read.
+pub fn read_file(root: Option<&Root>, path: &Path) -> Result<String, Rule> {
+    match root {
+        Some(root) => Ok(root.open_for_environment(path)?.text()?),
+        None => Ok(read_text(path)?),
+    }
+}
+
+/// What to tell about the file of the variable `name`, at the place of its declaration; `written` is its path where it may be shown.
+#[must_use]
+pub fn file_finding(name: &str, written: Option<&String>, rule: &Rule) -> Diagnostic {
+    let path = written.map(|path| format!(" `{path}`")).unwrap_or_default();
+    rule.judge(Diagnostic::error(format!("the file{path} of the variable `{name}` {rule}")))
 }
 
 /// An error at the place of a declaration.

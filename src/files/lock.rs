@@ -1,7 +1,8 @@
 //! Advisory locks between processes: a file of its own that is never renamed.
 //!
 //! The kernel gives the lock back when its holder ends, however it ends, so a killed process delays nobody. A second handle of
-//! one process is locked out like any other process.
+//! one process is locked out like any other process. Where the file system has no locks (some network mounts answer ENOLCK),
+//! there is none to be had, and that is an error: what is kept without one may be lost.
 
 use std::fmt;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -52,24 +53,31 @@ impl From<io::Error> for LockError {
 }
 
 impl Lock {
-    /// Takes the lock at `path` (made when missing, mode 0600), waiting at most `wait`. Blocks its thread.
+    /// Takes the lock at `path` (made when missing, mode 0600), waiting at most `wait`; the thread is free meanwhile.
     ///
     /// # Errors
     /// See [`LockError`].
-    pub fn acquire(path: &Path, wait: Duration) -> Result<Self, LockError> {
-        let start = Instant::now();
-        let mut pause = PAUSES.0;
+    pub async fn acquire(path: &Path, wait: Duration) -> Result<Self, LockError> {
+        let mut pauses = Pauses::within(wait);
         loop {
-            let held = match Self::attempt(path) {
-                Err(LockError::Held(process)) => LockError::Held(process),
-                decided => return decided,
-            };
-            let left = wait.saturating_sub(start.elapsed());
-            if left.is_zero() {
-                return Err(held);
+            match (Self::attempt(path), pauses.next()) {
+                (Err(LockError::Held(_)), Some(pause)) => tokio::time::sleep(pause).await,
+                (decided, _) => return decided,
             }
-            thread::sleep(pause.min(left));
-            pause = (pause * 2).min(PAUSES.1);
+        }
+    }
+
+    /// Like [`Lock::acquire`], but blocks its thread.
+    ///
+    /// # Errors
+    /// See [`LockError`].
+    pub fn acquire_blocking(path: &Path, wait: Duration) -> Result<Self, LockError> {
+        let mut pauses = Pauses::within(wait);
+        loop {
+            match (Self::attempt(path), pauses.next()) {
+                (Err(LockError::Held(_)), Some(pause)) => thread::sleep(pause),
+                (decided, _) => return decided,
+            }
         }
     }
 
@@ -80,7 +88,7 @@ impl Lock {
     pub fn attempt(path: &Path) -> Result<Self, LockError> {
         loop {
             let mut file = open(path)?;
-            match file.try_lock() {
+            match try_lock(&file) {
                 Ok(()) if stands_at(&file, path)? => {
                     sign(&mut file)?;
                     return Ok(Self { _file: file });
@@ -90,6 +98,38 @@ impl Lock {
                 Err(TryLockError::WouldBlock) => return Err(LockError::Held(holder(&mut file))),
                 Err(TryLockError::Error(error)) => return Err(error.into()),
             }
+        }
+    }
+}
+
+/// The pauses between attempts, until the wait is over.
+struct Pauses {
+    end: Instant,
+    next: Duration,
+}
+
+impl Pauses {
+    fn within(wait: Duration) -> Self {
+        Self { end: Instant::now() + wait, next: PAUSES.0 }
+    }
+}
+
+impl Iterator for Pauses {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        let left = self.end.checked_duration_since(Instant::now()).filter(|left| !left.is_zero())?;
+        let pause = self.next;
+        self.next = (pause * 2).min(PAUSES.1);
+        Some(pause.min(left))
+    }
+}
+
+fn try_lock(file: &File) -> Result<(), TryLockError> {
+    loop {
+        match file.try_lock() {
+            Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Interrupted => {}
+            decided => return decided,
         }
     }
 }
@@ -116,7 +156,7 @@ fn stands_at(file: &File, path: &Path) -> io::Result<bool> {
 /// Writes this process's id into the lock, for the message of those who wait in vain.
 fn sign(file: &mut File) -> io::Result<()> {
     file.set_len(0)?;
-    writeln!(file, "{}", std::process::id())
+    file.write_all(format!("{}\n", std::process::id()).as_bytes())
 }
 
 /// The process id in the lock; best effort, since its holder may be about to write it.
@@ -139,7 +179,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(".dev.local.lock");
         let first = Lock::attempt(&path).unwrap();
-        let refused = Lock::acquire(&path, Duration::from_millis(1)).unwrap_err();
+        let refused = Lock::acquire_blocking(&path, Duration::from_millis(1)).unwrap_err();
         assert_eq!(refused.to_string(), format!("held by process {}", std::process::id()));
         drop(first);
         drop(Lock::attempt(&path).unwrap());
@@ -154,7 +194,7 @@ mod tests {
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let _lock = Lock::acquire(&path, Duration::from_secs(60)).unwrap();
+                    let _lock = Lock::acquire_blocking(&path, Duration::from_secs(60)).unwrap();
                     assert_eq!(inside.fetch_add(1, Ordering::SeqCst), 0);
                     thread::sleep(Duration::from_millis(1));
                     assert_eq!(inside.fetch_sub(1, Ordering::SeqCst), 1);
@@ -163,6 +203,22 @@ mod tests {
             }
         });
         assert_eq!(turns.into_inner(), 8);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_a_lock_leaves_the_thread_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(".dev.local.lock");
+        let held = Lock::attempt(&path).unwrap();
+        let give_back = async {
+            tokio::task::yield_now().await;
+            drop(held);
+        };
+        let (taken, ()) = tokio::join!(Lock::acquire(&path, Duration::from_secs(60)), give_back);
+        drop(taken.unwrap());
+        let _held = Lock::attempt(&path).unwrap();
+        let refused = Lock::acquire(&path, Duration::from_millis(1)).await.unwrap_err();
+        assert_eq!(refused.to_string(), format!("held by process {}", std::process::id()));
     }
 
     #[test]

@@ -7,4 +7,5 @@ pub mod git;
 pub mod lock;
 pub mod read;
 pub mod root;
+pub mod rule;
 pub mod write;

@@ -128,9 +128,16 @@ pub fn read_local(path: &Path) -> Result<Local, ReadError> {
     Ok(Local { text, mode: facts.permissions().mode() & 0o7777 })
 }
 
-fn open(path: &Path, more: OFlags) -> Result<(File, Metadata), ReadError> {
+/// The bytes of a regular file; with `follow`, also of one at the end of a link.
+pub(super) fn read_bytes(path: &Path, follow: bool, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let (mut file, facts) = open(path, if follow { OFlags::empty() } else { OFlags::NOFOLLOW })?;
+    bytes(&mut file, facts.len(), limit)
+}
+
+/// Opens a regular file, without waiting for what is none.
+pub(super) fn open(path: &Path, more: OFlags) -> Result<(File, Metadata), ReadError> {
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC | more;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match rustix::io::retry_on_intr(|| rustix::fs::open(path, flags, Mode::empty())) {
         Ok(descriptor) => File::from(descriptor),
         Err(Errno::LOOP) if more.contains(OFlags::NOFOLLOW) => return Err(ReadError::IsLink),
         Err(error) => return Err(io::Error::from(error).into()),

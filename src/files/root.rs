@@ -6,21 +6,22 @@
 //! that is swapped meanwhile leads out of the root.
 
 use std::ffi::{OsStr, OsString};
-use std::fmt;
-use std::fs::{self, File};
+use std::fs::{self, File, Metadata};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::read::{self, ReadError};
+use super::rule::{Refusal, Rule, allowed, is_environments, is_url};
 
 /// As many links as Linux follows in one path.
 const LINKS: u32 = 40;
+/// The longest path, in bytes: that of Linux.
+const LONGEST: usize = 4096;
 
 /// The folder below which a collection reads.
 #[derive(Debug)]
@@ -41,63 +42,6 @@ pub struct Opened {
     /// Where it really lies: absolute, without links.
     pub path: PathBuf,
 }
-
-/// Why a path that a collection names was not opened.
-#[derive(Debug)]
-pub struct Refusal {
-    /// The path as the collection spells it.
-    pub named: String,
-    /// What stands against it.
-    pub rule: Rule,
-}
-
-/// What stands against a path.
-#[derive(Debug)]
-pub enum Rule {
-    /// It starts at the file system's root.
-    Absolute,
-    /// It, or a link in it, leaves this project root.
-    Outside(PathBuf),
-    /// This component starts with `.`.
-    Hidden(String),
-    /// This component is named like a local file, which holds secrets.
-    Local(String),
-    /// It lies in a folder of environments.
-    Environment,
-    /// The environment takes a secret from it.
-    Secret,
-    /// More links than anyone needs, or a circle of them.
-    Links,
-    /// It may be read, but can't.
-    Unreadable(ReadError),
-}
-
-impl Refusal {
-    /// Whether policy refuses the path (exit code 6); otherwise the file is missing or unreadable (exit code 2).
-    #[must_use]
-    pub const fn is_policy(&self) -> bool {
-        !matches!(self.rule, Rule::Unreadable(_))
-    }
-}
-
-impl fmt::Display for Refusal {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The spelling comes from a file, this is one line.
-        write!(f, "`{}` ", self.named.escape_debug())?;
-        match &self.rule {
-            Rule::Absolute => f.write_str("is an absolute path, expected one relative to the file that names it"),
-            Rule::Outside(root) => write!(f, "lies outside of the project root `{}`", root.display()),
-            Rule::Hidden(name) => write!(f, "is not read: `{}` starts with `.`", name.escape_debug()),
-            Rule::Local(name) => write!(f, "is not read: `{}` is named like a local file", name.escape_debug()),
-            Rule::Environment => f.write_str("is not read: it lies in an `environments` folder"),
-            Rule::Secret => f.write_str("is not read: the environment takes a secret from it"),
-            Rule::Links => f.write_str("is not read: too many symbolic links"),
-            Rule::Unreadable(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for Refusal {}
 
 impl Root {
     /// The root of the project of a collection in `collection_folder`: `given`, or else the nearest folder at or above it that
@@ -132,6 +76,12 @@ impl Root {
         real.is_none_or(|real| real.starts_with(&self.path))
     }
 
+    /// Whether a file is one of those that were withheld, now and by what it is: a link of either kind is the same file.
+    #[must_use]
+    pub fn withholds(&self, facts: &Metadata) -> bool {
+        self.withheld.iter().any(|path| fs::metadata(path).is_ok_and(|other| read::same(&other, facts)))
+    }
+
     /// Opens the file that `relative` names from the folder `base`: a regular file below the root, whatever links lie between,
     /// without a component that starts with `.` or is named `*.local.*`, and not in an `environments` folder. (The folder
     /// `base` itself may be a hidden one: a person chose it.)
@@ -142,12 +92,37 @@ impl Root {
         self.walk(base, relative).map_err(|rule| Refusal { named: relative.to_owned(), rule })
     }
 
+    /// Opens the file at `path`, which an environment names: a regular file below the root, whatever its name.
+    ///
+    /// # Errors
+    /// It lies outside, or can't be read.
+    pub fn open_for_environment(&self, path: &Path) -> Result<Opened, Rule> {
+        if !self.contains(path) {
+            return Err(self.outside());
+        }
+        // What is swapped from here on is a link where none is followed any more.
+        let real = fs::canonicalize(path).map_err(ReadError::from)?;
+        let (Some(folder), Some(name)) = (real.parent(), real.file_name()) else { return Err(ReadError::IsFolder.into()) };
+        let mut walk = Walk::new(self);
+        walk.enter_below(folder)?;
+        walk.open(name.to_owned()).map(|(opened, _)| opened)
+    }
+
     fn walk(&self, base: &Path, relative: &str) -> Result<Opened, Rule> {
         if relative.starts_with('/') {
             return Err(Rule::Absolute);
         }
-        let mut walk = Walk { root: self, folders: Vec::new(), left: Vec::new(), links: 0 };
-        walk.enter_base(base)?;
+        if is_url(relative) {
+            return Err(Rule::Url);
+        }
+        if relative.contains('\0') {
+            return Err(Rule::ZeroByte);
+        }
+        if relative.len() > LONGEST {
+            return Err(Errno::NAMETOOLONG.into());
+        }
+        let mut walk = Walk::new(self);
+        walk.enter_below(&fs::canonicalize(base).map_err(ReadError::from)?)?;
         walk.push(relative.as_bytes());
         while let Some(name) = walk.left.pop() {
             if let Some(opened) = walk.step(name)? {
@@ -155,6 +130,10 @@ impl Root {
             }
         }
         Err(ReadError::IsFolder.into())
+    }
+
+    fn outside(&self) -> Rule {
+        Rule::Outside(self.path.clone())
     }
 }
 
@@ -167,18 +146,6 @@ fn nearest(folder: &Path) -> PathBuf {
     found.unwrap_or(folder).to_path_buf()
 }
 
-impl From<ReadError> for Rule {
-    fn from(error: ReadError) -> Self {
-        Self::Unreadable(error)
-    }
-}
-
-impl From<Errno> for Rule {
-    fn from(error: Errno) -> Self {
-        Self::Unreadable(io::Error::from(error).into())
-    }
-}
-
 /// The way through the folders below the root.
 struct Walk<'a> {
     root: &'a Root,
@@ -189,19 +156,19 @@ struct Walk<'a> {
     links: u32,
 }
 
-impl Walk<'_> {
-    fn enter_base(&mut self, base: &Path) -> Result<(), Rule> {
-        let real = fs::canonicalize(base).map_err(ReadError::from)?;
-        let below = real.strip_prefix(&self.root.path).map_err(|_| self.outside())?;
+impl<'a> Walk<'a> {
+    fn new(root: &'a Root) -> Self {
+        Self { root, folders: Vec::new(), left: Vec::new(), links: 0 }
+    }
+
+    /// Enters a folder that is absolute and was without links.
+    fn enter_below(&mut self, real: &Path) -> Result<(), Rule> {
+        let below = real.strip_prefix(&self.root.path).map_err(|_| self.root.outside())?;
         for component in below.components() {
-            let Component::Normal(name) = component else { return Err(self.outside()) };
+            let Component::Normal(name) = component else { return Err(self.root.outside()) };
             self.enter(name.to_owned())?;
         }
         Ok(())
-    }
-
-    fn outside(&self) -> Rule {
-        Rule::Outside(self.root.path.clone())
     }
 
     fn here(&self) -> BorrowedFd<'_> {
@@ -216,14 +183,23 @@ impl Walk<'_> {
 
     /// Puts the components of `path` before those that are left.
     fn push(&mut self, path: &[u8]) {
-        let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty() && *name != b".");
-        self.left.extend(names.rev().map(|name| OsStr::from_bytes(name).to_owned()));
+        // What ends in a slash names a folder: for the system that is one more component, `.`.
+        let last = path.ends_with(b"/").then_some(&b"."[..]);
+        let names = path.split(|byte| *byte == b'/').filter(|name| !name.is_empty()).chain(last);
+        let before = self.left.len();
+        self.left.extend(names.map(|name| OsStr::from_bytes(name).to_owned()));
+        if let Some(added) = self.left.get_mut(before..) {
+            added.reverse();
+        }
     }
 
     /// Takes one component; gives the file when it was the last one.
     fn step(&mut self, name: OsString) -> Result<Option<Opened>, Rule> {
+        if name == "." {
+            return Ok(None);
+        }
         if name == ".." {
-            return self.folders.pop().map(|_| None).ok_or_else(|| self.outside());
+            return self.folders.pop().map(|_| None).ok_or_else(|| self.root.outside());
         }
         allowed(&name)?;
         let facts = rustix::fs::statat(self.here(), name.as_os_str(), AtFlags::SYMLINK_NOFOLLOW)?;
@@ -231,7 +207,7 @@ impl Walk<'_> {
             FileType::Symlink => self.follow(&name).map(|()| None),
             FileType::Directory => self.enter(name).map(|()| None),
             _ if !self.left.is_empty() => Err(ReadError::NotFound.into()),
-            FileType::RegularFile => self.open(name).map(Some),
+            FileType::RegularFile => self.open_for_collection(name).map(Some),
             _ => Err(ReadError::NotRegular.into()),
         }
     }
@@ -243,51 +219,51 @@ impl Walk<'_> {
         }
         let target = rustix::fs::readlinkat(self.here(), name, Vec::new())?.into_bytes();
         if target.starts_with(b"/") {
-            return Err(self.outside());
+            return Err(self.root.outside());
         }
         self.push(&target);
         Ok(())
     }
 
-    fn open(&self, name: OsString) -> Result<Opened, Rule> {
+    fn open_for_collection(&self, name: OsString) -> Result<Opened, Rule> {
         // Of the folder in which the collection lies no name was looked at yet.
         if self.folders.iter().any(|(name, _)| is_environments(name)) {
             return Err(Rule::Environment);
         }
+        let (opened, facts) = self.open(name)?;
+        if self.root.withholds(&facts) {
+            return Err(Rule::Secret);
+        }
+        if made_up(&opened.file)? {
+            return Err(Rule::System);
+        }
+        Ok(opened)
+    }
+
+    fn open(&self, name: OsString) -> Result<(Opened, Metadata), Rule> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
         let file = File::from(rustix::fs::openat(self.here(), name.as_os_str(), flags, Mode::empty())?);
         let facts = read::regular(&file)?;
-        // Looked up now, by what the file is and not by its name: a link of either kind is the same file.
-        let same =
-            |path: &PathBuf| fs::metadata(path).is_ok_and(|other| (other.dev(), other.ino()) == (facts.dev(), facts.ino()));
-        if self.root.withheld.iter().any(same) {
-            return Err(Rule::Secret);
-        }
-        let length = facts.len();
         let mut path = self.root.path.clone();
         path.extend(self.folders.iter().map(|(name, _)| name));
         path.push(name);
-        Ok(Opened { file, length, path })
+        Ok((Opened { file, length: facts.len(), path }, facts))
     }
 }
 
-/// The rules for one component. File systems that ignore case must not open a way round them.
-fn allowed(name: &OsStr) -> Result<(), Rule> {
-    let shown = || OsString::from_vec(name.as_bytes().to_vec()).to_string_lossy().into_owned();
-    if name.as_bytes().starts_with(b".") {
-        return Err(Rule::Hidden(shown()));
-    }
-    if name.as_bytes().windows(7).any(|part| part.eq_ignore_ascii_case(b".local.")) {
-        return Err(Rule::Local(shown()));
-    }
-    if is_environments(name) {
-        return Err(Rule::Environment);
-    }
-    Ok(())
+/// Whether the file lies in `/proc` or `/sys`, wherever those are mounted: a root as high as `/` would bring them in.
+#[cfg(target_os = "linux")]
+fn made_up(file: &File) -> Result<bool, Rule> {
+    /// `SYSFS_MAGIC` of linux/magic.h.
+    const SYSFS: rustix::fs::FsWord = 0x6265_6572;
+    let kind = rustix::fs::fstatfs(file)?.f_type;
+    Ok(kind == rustix::fs::PROC_SUPER_MAGIC || kind == SYSFS)
 }
 
-fn is_environments(name: &OsStr) -> bool {
-    name.eq_ignore_ascii_case("environments")
+/// Elsewhere there are no such files.
+#[cfg(not(target_os = "linux"))]
+fn made_up(_: &File) -> Result<bool, Rule> {
+    Ok(false)
 }
 
 impl Opened {
@@ -313,7 +289,12 @@ impl Opened {
 mod tests {
     use std::os::unix::fs::symlink;
 
+    use proptest::prelude::*;
+
     use super::*;
+
+    const WORDS: [&str; 13] =
+        ["a.json", "sub", "up", "down", "git", "loop", "..", ".", "", ".git", "environments", "x.local.y", "missing"];
 
     fn tree(files: &[&str], links: &[(&str, &str)]) -> tempfile::TempDir {
         let top = tempfile::tempdir().unwrap();
@@ -383,6 +364,7 @@ mod tests {
                 ("p/collections/dangling", "nothing"),
                 ("p/collections/innocent.local.json", "sub/y.json"),
                 ("p/collections/proc", "/proc/self/environ"),
+                ("p/collections/slashed", "x.yaml/"),
             ],
         );
         let pipe = top.path().join("p/collections/pipe");
@@ -422,7 +404,14 @@ mod tests {
             ("dangling", Err("does not exist")),
             ("missing", Err("does not exist")),
             ("x.yaml/y", Err("does not exist")),
-            ("nul\0", Err("can't be read: Invalid argument (os error 22)")),
+            ("nul\0", Err("is no path: it holds a zero byte")),
+            ("file:///etc/passwd", Err("is a URL, expected a path relative to the file that names it")),
+            ("x.yaml/", Err("does not exist")),
+            ("x.yaml/.", Err("does not exist")),
+            ("sub/", Err("is a folder, expected a file")),
+            ("slashed", Err("does not exist")),
+            ("./././sub/./y.json", Ok("p/collections/sub/y.json")),
+            ("folder/../../bodies/a.json", Ok("p/bodies/a.json")),
             ("", Err("is a folder, expected a file")),
             ("sub", Err("is a folder, expected a file")),
             ("pipe", Err("is a pipe, a socket or a device, expected a regular file")),
@@ -443,6 +432,46 @@ mod tests {
         }
     }
 
+    /// Between the look at a name and its opening someone may put a link there.
+    #[test]
+    fn what_became_a_link_meanwhile_is_not_followed() {
+        let top = tree(&["p/sub/a.json", "out/a.json"], &[("p/folder", "../out"), ("p/file", "../out/a.json")]);
+        let root = Root::find(&top.path().join("p"), None).unwrap();
+        let mut walk = Walk::new(&root);
+        assert!(walk.enter("folder".into()).is_err());
+        assert!(walk.open("file".into()).is_err());
+        assert!(walk.enter("sub".into()).is_ok());
+        assert!(walk.open("a.json".into()).is_ok());
+    }
+
+    proptest! {
+        /// Whatever the components, what is opened lies below the root under names that are allowed.
+        #[test]
+        fn no_path_leads_out(parts in proptest::collection::vec(0_usize..WORDS.len(), 0..12), slash in any::<bool>()) {
+            let top = tree(
+                &["p/a.json", "p/sub/a.json", "p/sub/sub/a.json", "p/.git/a.json", "p/environments/a.json", "p/x.local.y/a.json", "a.json"],
+                &[("p/up", ".."), ("p/down", "sub/sub"), ("p/sub/up", "../.."), ("p/sub/git", "../.git"), ("p/loop", "loop/a.json")],
+            );
+            let path = parts.iter().map(|part| WORDS[*part]).collect::<Vec<_>>().join("/") + if slash { "/" } else { "" };
+            let base = top.path().join("p");
+            let root = Root::find(&base, Some(&base)).unwrap();
+            if let Ok(mut opened) = root.open(&base, &path) {
+                let below = opened.path.strip_prefix(root.path()).unwrap().to_owned();
+                prop_assert!(["a.json", "sub/a.json", "sub/sub/a.json"].iter().any(|free| below == Path::new(free)), "{below:?}");
+                prop_assert_eq!(opened.text().unwrap(), format!("p/{}", below.display()));
+                // The system agrees about what the path means.
+                prop_assert_eq!(fs::canonicalize(base.join(&path)).unwrap(), opened.path);
+            }
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(path in "(\\PC|[./\0:\u{FEFF}]){0,40}") {
+            let top = tree(&["p/a.json"], &[]);
+            let base = top.path().join("p");
+            let _ = Root::find(&base, Some(&base)).unwrap().open(&base, &path);
+        }
+    }
+
     #[test]
     fn a_collection_outside_of_the_root_or_among_the_environments_reads_nothing() {
         let top = tree(&["p/environments/x.yaml", "p/.api/x.yaml", "p/a.json", "q/x.yaml"], &[]);
@@ -452,7 +481,7 @@ mod tests {
         assert!(matches!(open("p/environments", "x.yaml").unwrap_err().rule, Rule::Environment));
         assert!(open("p/environments", "../a.json").is_ok());
         assert!(open("p/.api", "x.yaml").is_ok());
-        assert!(open("p/.api", "../.api/x.yaml").unwrap_err().is_policy());
-        assert!(!open("p", "missing").unwrap_err().is_policy());
+        assert!(open("p/.api", "../.api/x.yaml").unwrap_err().rule.is_policy());
+        assert!(!open("p", "missing").unwrap_err().rule.is_policy());
     }
 }

@@ -1,4 +1,4 @@
-//! A file as the body of a request.
+//! Bodies of requests that go out in parts: files and long texts.
 
 use std::fmt;
 use std::fs::File;
@@ -10,8 +10,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// How much is read at a time.
-const PART: usize = 64 << 10;
+use super::connect::Marks;
+
+/// How much goes out at a time, in bytes.
+pub(super) const PART: usize = 64 << 10;
 
 /// Why a body could not be read to its end.
 #[derive(Debug)]
@@ -39,11 +41,13 @@ pub(super) struct FileBody {
     file: Arc<Mutex<File>>,
     position: u64,
     left: u64,
+    marks: Marks,
 }
 
 impl FileBody {
-    pub(super) fn new(file: Arc<Mutex<File>>, len: u64) -> Self {
-        Self { file, position: 0, left: len }
+    pub(super) fn new(file: Arc<Mutex<File>>, len: u64, marks: Marks) -> Self {
+        marks.note(|steps| steps.sent = Some((0, len)));
+        Self { file, position: 0, left: len, marks }
     }
 
     fn read_part(&mut self) -> Result<Bytes, ReadFailed> {
@@ -59,6 +63,7 @@ impl FileBody {
         part.truncate(read);
         self.position += read as u64;
         self.left = self.left.saturating_sub(read as u64);
+        self.marks.note(|steps| steps.sent = Some((self.position, self.position + self.left)));
         Ok(part.into())
     }
 }
@@ -84,5 +89,43 @@ impl Body for FileBody {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+/// Sends bytes in parts, so that it is known how many were taken.
+pub(super) struct BytesBody {
+    left: Bytes,
+    total: usize,
+    marks: Marks,
+}
+
+impl BytesBody {
+    pub(super) fn new(bytes: Bytes, marks: Marks) -> Self {
+        marks.note(|steps| steps.sent = Some((0, bytes.len() as u64)));
+        Self { total: bytes.len(), left: bytes, marks }
+    }
+}
+
+impl Body for BytesBody {
+    type Data = Bytes;
+    type Error = ReadFailed;
+
+    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, ReadFailed>>> {
+        if self.left.is_empty() {
+            return Poll::Ready(None);
+        }
+        let next = self.left.len().min(PART);
+        let part = self.left.split_to(next);
+        let sent = (self.total - self.left.len()) as u64;
+        self.marks.note(|steps| steps.sent = Some((sent, self.total as u64)));
+        Poll::Ready(Some(Ok(Frame::data(part))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.left.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left.len() as u64)
     }
 }

@@ -1,27 +1,34 @@
-//! The client: one request, one answer.
+//! The client: one request, one answer, and the redirects between.
 
-use std::net::IpAddr;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use reqwest::header::{HeaderValue, LOCATION};
 use rustls::ClientConfig;
 use url::Url;
 
-use super::body::FileBody;
+use super::body::{BytesBody, FileBody, PART};
 use super::classify::{self, Circumstances};
 use super::coding::{self, CodingError};
-use super::connect::{MarkConnect, Marks, Resolver, Steps};
-use super::error::{Error, Phase};
+use super::connect::{Fixed, MarkConnect, Marks, Resolver};
+use super::error::{Error, ProxyFault, TimeLimit};
 use super::head::{self, Head};
 use super::limits::{DEFAULT_CONNECT_TIMEOUT, Limits, MAX_HEADER_LINES};
 use super::message::{Body, Exchange, Request, Response, Timings, Version};
 use super::proxy::Proxy;
+use super::redirect::{Hop, Luggage, Trip};
 use super::tls::{self, Tls};
-use crate::trust::Refusal;
+use crate::trust::{OnlyHosts, Origin, Refusal};
 
-/// Says whether a request may go to a URL; asked before anything is connected to.
-pub type Guard<'a> = dyn Fn(&Url) -> Result<(), Refusal> + Sync + 'a;
+/// Says whether a request may go to a URL with what it carries; asked before each connection, behind redirects too.
+pub type Guard<'a> = dyn Fn(&Url, Luggage) -> Result<(), Refusal> + Sync + 'a;
+
+/// The longest body of a redirect that is read for the sake of its connection, in bytes.
+const SHORT_BODY: u64 = 16 << 10;
+
+/// How long such a body is waited for.
+const SHORT_WAIT: Duration = Duration::from_millis(200);
 
 /// How much room for a body is made in advance on a server's word.
 const MAX_RESERVE: usize = 1 << 20;
@@ -37,8 +44,10 @@ pub struct Settings {
     pub tls: Tls,
     /// The proxy; none is read from anywhere else.
     pub proxy: Option<Proxy>,
-    /// Names with addresses that hold instead of what the name server says (`--resolve`), for every port.
-    pub resolve: Vec<(String, IpAddr)>,
+    /// Names with addresses that hold instead of what the name server says (`--resolve`).
+    pub resolve: Vec<Fixed>,
+    /// The only hosts that are connected to.
+    pub only: OnlyHosts,
 }
 
 impl Default for Settings {
@@ -49,6 +58,7 @@ impl Default for Settings {
             tls: Tls::default(),
             proxy: None,
             resolve: Vec::new(),
+            only: OnlyHosts::default(),
         }
     }
 }
@@ -74,7 +84,26 @@ impl Client {
         Ok(Self { settings, config, pooled, fresh: OnceLock::new() })
     }
 
-    /// Sends `request` and reads the whole answer. A redirect is an answer like any other.
+    /// Admits the embedded server of the run, whatever hosts the run is held to.
+    pub fn admit_own(&mut self, origin: Origin) {
+        self.settings.only.admit_own(origin);
+    }
+
+    /// Whether the run is held to a few hosts.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.settings.only.is_held()
+    }
+
+    /// Whether the run may connect to `url` at all.
+    ///
+    /// # Errors
+    /// It is held to other hosts.
+    pub fn admits(&self, url: &Url) -> Result<(), Refusal> {
+        self.settings.only.check(url)
+    }
+
+    /// Sends `request`, follows as many redirects as it says, and reads the whole of the last answer.
     ///
     /// An idempotent request whose kept connection had died is sent once more on a new one; any other only when nothing of it
     /// had been sent.
@@ -82,45 +111,90 @@ impl Client {
     /// # Errors
     /// See [`Error`]. `guard` is asked after the request was checked and before anything is connected to.
     pub async fn send(&self, request: Request, guard: &Guard<'_>) -> Result<Exchange, Error> {
-        let head = head::prepare(&request)?;
-        guard(&head.url).map_err(Error::Refused)?;
+        // Whoever asks for whatever reason, a run that is held to a few hosts connects to no other.
+        let guard = |url: &Url, luggage: Luggage| self.admits(url).and_then(|()| guard(url, luggage));
+        let mut trip = Trip::new(request);
+        let limit = trip.request.timeout;
         let marks = Marks::default();
-        let work = marks.scope(self.exchange(&request, &head, &marks));
-        match tokio::time::timeout(request.timeout, work).await {
+        let done = match tokio::time::timeout(limit, marks.scope(self.travel(&mut trip, &marks, &guard))).await {
             Ok(done) => done,
-            Err(_) => Err(Error::Timeout { phase: phase(&marks.steps()), limit: request.timeout }),
-        }
+            Err(_) => Err(Error::Timeout { phase: marks.steps().phase(), limit, of: TimeLimit::Request }),
+        };
+        done.map_err(|error| trip.tell(error))
     }
 
-    async fn exchange(&self, request: &Request, head: &Head, marks: &Marks) -> Result<Exchange, Error> {
+    /// From redirect to redirect to an answer that is taken as it is.
+    async fn travel(&self, trip: &mut Trip, marks: &Marks, guard: &Guard<'_>) -> Result<Exchange, Error> {
         let start = Instant::now();
-        let response = self.answer(request, head, marks).await?;
-        let first_byte = start.elapsed();
-        let remote = response.remote_addr();
-        let response = self.read(request, head, response, marks).await?;
-        let steps = marks.steps();
-        let (dns, connect, tls) = steps.durations();
-        Ok(Exchange {
-            request: head.sent(request, response.version == Version::Http2),
-            timings: Timings { dns, connect, tls, first_byte, total: start.elapsed() },
-            response,
-            remote,
-            reused: connect.is_none(),
-        })
+        loop {
+            let head = head::prepare(&trip.request)?;
+            marks.begin(self.places(&head.url));
+            guard(&head.url, trip.luggage).map_err(Error::Refused)?;
+            let response = self.answer(&trip.request, &head, marks).await?;
+            let first_byte = start.elapsed();
+            let remote = response.remote_addr();
+            let locations: Vec<&[u8]> = response.headers().get_all(LOCATION).iter().map(HeaderValue::as_bytes).collect();
+            if trip.goes_on(response.status().as_u16(), &locations) {
+                let hop = Hop {
+                    request: head.sent(&trip.request, response.version() == reqwest::Version::HTTP_2),
+                    status: response.status().as_u16(),
+                    headers: headers(&response, self.settings.limits.headers)?,
+                    remote,
+                    answered: first_byte,
+                    left_behind: Vec::new(),
+                };
+                trip.follow(hop, &locations)?;
+                skip_body(response).await;
+                continue;
+            }
+            let response = self.read(&trip.request, &head, response, marks).await?;
+            let (dns, connect, tls) = marks.steps().durations();
+            return Ok(Exchange {
+                hops: std::mem::take(&mut trip.hops),
+                request: head.sent(&trip.request, response.version == Version::Http2),
+                timings: Timings { dns, connect, tls, first_byte, total: start.elapsed() },
+                response,
+                remote,
+                reused: connect.is_none(),
+            });
+        }
     }
 
     /// The head of the answer.
     async fn answer(&self, request: &Request, head: &Head, marks: &Marks) -> Result<reqwest::Response, Error> {
-        let failed = match self.pooled.execute(outgoing(request, head)).await {
-            Ok(response) => return Ok(response),
+        let failed = match self.pooled.execute(outgoing(request, head, marks)).await {
+            Ok(response) => return self.of_host(response, head),
             Err(error) => error,
         };
         let was_kept = !marks.steps().began_to_connect();
         if !(was_kept && request.method.is_idempotent() && classify::connection_was_lost(&failed)) {
             return Err(classify::before_answer(&failed, &self.circumstances(head, marks)));
         }
-        let again = self.fresh()?.execute(outgoing(request, head)).await;
-        again.map_err(|error| classify::before_answer(&error, &self.circumstances(head, marks)))
+        let again = self.fresh()?.execute(outgoing(request, head, marks)).await;
+        let again = again.map_err(|error| classify::before_answer(&error, &self.circumstances(head, marks)))?;
+        self.of_host(again, head)
+    }
+
+    /// Only a proxy asks for credentials for itself (RFC 9110 §15.5.8): what it says is no answer of the host.
+    fn of_host(&self, response: reqwest::Response, head: &Head) -> Result<reqwest::Response, Error> {
+        match self.proxy(&head.url) {
+            Some(proxy) if response.status().as_u16() == 407 && head.url.scheme() == "http" && !proxy.is_socks() => {
+                let (host, port) = proxy.place();
+                Err(Error::Proxy { host, port, fault: ProxyFault::Credentials { given: proxy.has_credentials() } })
+            }
+            _ => Ok(response),
+        }
+    }
+
+    /// The proxy through which `url` is reached.
+    fn proxy(&self, url: &Url) -> Option<&Proxy> {
+        self.settings.proxy.as_ref().filter(|proxy| proxy.applies_to(url))
+    }
+
+    /// Where a request for `url` may connect to.
+    fn places(&self, url: &Url) -> impl Iterator<Item = (String, u16)> {
+        let target = url.host_str().zip(url.port_or_known_default()).map(|(host, port)| (host.to_owned(), port));
+        self.proxy(url).map(Proxy::place).into_iter().chain(target)
     }
 
     /// The rest of the answer.
@@ -171,13 +245,16 @@ impl Client {
     }
 
     fn circumstances<'a>(&'a self, head: &'a Head, marks: &Marks) -> Circumstances<'a> {
-        let proxy = self.settings.proxy.as_ref().filter(|proxy| proxy.applies_to(&head.url));
+        let steps = marks.steps();
         Circumstances {
             host: head.url.host_str().unwrap_or_default(),
             port: head.url.port_or_known_default().unwrap_or_default(),
             plain: head.url.scheme() == "http",
-            proxy: proxy.map(|proxy| proxy.place()),
-            began_tls: marks.steps().began_tls(),
+            proxy: self.proxy(&head.url),
+            began_tls: steps.began_tls(),
+            asked_for_certificate: steps.asked_for_certificate,
+            has_certificate: self.settings.tls.identity.is_some(),
+            phase: steps.phase(),
             connect_timeout: self.settings.connect_timeout,
             max_headers: self.settings.limits.headers,
         }
@@ -194,7 +271,7 @@ fn build(settings: &Settings, config: &ClientConfig, idle_connections: usize) ->
         .no_proxy()
         .connect_timeout(settings.connect_timeout)
         .connector_layer(MarkConnect)
-        .dns_resolver(Resolver::new(settings.resolve.clone()))
+        .dns_resolver(Resolver::new(&settings.resolve))
         .pool_max_idle_per_host(idle_connections)
         .http1_max_headers(MAX_HEADER_LINES)
         .http2_max_header_list_size(headers);
@@ -204,12 +281,24 @@ fn build(settings: &Settings, config: &ClientConfig, idle_connections: usize) ->
     builder.build().map_err(|_| Error::Settings { what: "tls", reason: "the HTTP client does not take it" })
 }
 
-fn outgoing(request: &Request, head: &Head) -> reqwest::Request {
+/// Reads what is left of a redirect's answer when it is short and comes at once, so that its connection can be used again. A
+/// long or slow one is not worth the wait; dropping it closes the connection. It is never decoded.
+async fn skip_body(mut response: reqwest::Response) {
+    if response.content_length().is_none_or(|length| length > SHORT_BODY) {
+        return;
+    }
+    let rest = async { while let Ok(Some(_)) = response.chunk().await {} };
+    // What is lost by waiting in vain is the connection only.
+    let _ = tokio::time::timeout(SHORT_WAIT, rest).await;
+}
+
+fn outgoing(request: &Request, head: &Head, marks: &Marks) -> reqwest::Request {
     let mut outgoing = reqwest::Request::new(request.method.inner().clone(), head.url.clone());
     *outgoing.headers_mut() = head.headers.clone();
     *outgoing.body_mut() = request.body.as_ref().map(|body| match body {
-        Body::Bytes(bytes) => reqwest::Body::from(bytes.clone()),
-        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len)),
+        Body::Bytes(bytes) if bytes.len() <= PART => reqwest::Body::from(bytes.clone()),
+        Body::Bytes(bytes) => reqwest::Body::wrap(BytesBody::new(bytes.clone(), marks.clone())),
+        Body::File { file, len } => reqwest::Body::wrap(FileBody::new(file.clone(), *len, marks.clone())),
     });
     outgoing
 }
@@ -229,20 +318,11 @@ fn decoded(response: &Response, body: Vec<u8>, limit: usize) -> Result<Bytes, Er
     if codings.is_empty() || body.is_empty() {
         return Ok(body.into());
     }
-    coding::decode(&codings, &body, limit).map(Bytes::from).map_err(|error| match error {
+    coding::decode(&codings, body, limit).map(Bytes::from).map_err(|error| match error {
         CodingError::TooLarge => Error::TooLarge { limit },
         CodingError::Broken(coding) => Error::Coding { reason: format!("it is no valid `{}`", coding.as_str()) },
         CodingError::TooMany(count) => {
             Error::Coding { reason: format!("{count} codings lie on top of each other, at most 2 are undone") }
         }
     })
-}
-
-/// What was going on when the time was up.
-fn phase(steps: &Steps) -> Phase {
-    match steps.body {
-        Some((received, expected)) => Phase::Body { received, expected },
-        None if steps.is_connecting() => Phase::ConnectTotal,
-        None => Phase::Answer,
-    }
 }

@@ -62,17 +62,16 @@ pub(super) fn codings<'a>(lines: impl Iterator<Item = &'a str>) -> Option<Vec<Co
     names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case("identity")).map(Coding::named).collect()
 }
 
-/// Undoes `codings`, last applied first. No step may give more than `limit` bytes.
-pub(super) fn decode(codings: &[Coding], body: &[u8], limit: usize) -> Result<Vec<u8>, CodingError> {
+/// Undoes `codings`, last applied first. No step may give more than `limit` bytes; what a step has used up is freed before the
+/// next one, so that no more than two texts of that length are in memory.
+pub(super) fn decode(codings: &[Coding], mut body: Vec<u8>, limit: usize) -> Result<Vec<u8>, CodingError> {
     if codings.len() > MAX_CODINGS {
         return Err(CodingError::TooMany(codings.len()));
     }
-    let mut decoded: Option<Vec<u8>> = None;
     for coding in codings.iter().rev() {
-        let input = decoded.as_deref().unwrap_or(body);
-        decoded = Some(decode_one(*coding, input, limit)?);
+        body = decode_one(*coding, &body, limit)?;
     }
-    Ok(decoded.unwrap_or_else(|| body.to_vec()))
+    Ok(body)
 }
 
 fn decode_one(coding: Coding, input: &[u8], limit: usize) -> Result<Vec<u8>, CodingError> {
@@ -174,7 +173,7 @@ pub(super) mod tests {
             ("zstd in gzip", &[Coding::Zstd, Coding::Gzip], &twice),
         ];
         for (what, codings, body) in table {
-            assert_eq!(decode(codings, body, 100).as_deref(), Ok(b"hello".as_slice()), "{what}");
+            assert_eq!(decode(codings, body.to_vec(), 100).as_deref(), Ok(b"hello".as_slice()), "{what}");
         }
     }
 
@@ -183,12 +182,12 @@ pub(super) mod tests {
         let zeros = vec![0; 1 << 20];
         let table = [(Coding::Gzip, gzip(&zeros)), (Coding::Deflate, zlib(&zeros)), (Coding::Zstd, zstd(&zeros))];
         for (coding, body) in table {
-            assert_eq!(decode(&[coding], &body, 1 << 20).map(|out| out.len()), Ok(1 << 20), "{}", coding.as_str());
-            assert_eq!(decode(&[coding], &body, (1 << 20) - 1), Err(CodingError::TooLarge), "{}", coding.as_str());
+            assert_eq!(decode(&[coding], body.clone(), 1 << 20).map(|out| out.len()), Ok(1 << 20), "{}", coding.as_str());
+            assert_eq!(decode(&[coding], body, (1 << 20) - 1), Err(CodingError::TooLarge), "{}", coding.as_str());
         }
         let nested = gzip(&gzip(&zeros));
-        assert_eq!(decode(&[Coding::Gzip, Coding::Gzip], &nested, 1 << 10), Err(CodingError::TooLarge));
-        assert_eq!(decode(&[Coding::Gzip; 3], &nested, 1 << 10), Err(CodingError::TooMany(3)));
+        assert_eq!(decode(&[Coding::Gzip, Coding::Gzip], nested.clone(), 1 << 10), Err(CodingError::TooLarge));
+        assert_eq!(decode(&[Coding::Gzip; 3], nested, 1 << 10), Err(CodingError::TooMany(3)));
     }
 
     #[test]
@@ -198,7 +197,7 @@ pub(super) mod tests {
         {
             for end in 1..body.len() {
                 assert_eq!(
-                    decode(&[coding], &body[..end], 100),
+                    decode(&[coding], body[..end].to_vec(), 100),
                     Err(CodingError::Broken(coding)),
                     "{} at {end}",
                     coding.as_str()
@@ -222,7 +221,7 @@ pub(super) mod tests {
             let start: &[u8] = [&b""[..], b"\x1f\x8b\x08\0", b"\x28\xb5\x2f\xfd", b"\x78\x9c"][prefix];
             let body = [start, &body].concat();
             for coding in [Coding::Gzip, Coding::Deflate, Coding::Brotli, Coding::Zstd] {
-                prop_assert!(decode(&[coding], &body, 1000).is_ok_and(|out| out.len() <= 1000) || decode(&[coding], &body, 1000).is_err());
+                prop_assert!(!decode(&[coding], body.clone(), 1000).is_ok_and(|out| out.len() > 1000));
             }
         }
     }

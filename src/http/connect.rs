@@ -19,27 +19,50 @@ use rustls::pki_types::ServerName;
 use tower_layer::Layer;
 use tower_service::Service;
 
+use super::error::Phase;
+
 tokio::task_local! {
     static MARKS: Marks;
 }
 
-/// When the steps of one request happened.
+/// When the steps of one request happened, and where it may connect to.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Marks(Arc<Mutex<Steps>>);
+pub(super) struct Marks {
+    steps: Arc<Mutex<Steps>>,
+    /// Hosts and ports: names are looked up without a port, and `--resolve` may be for one port only.
+    places: Arc<Mutex<Vec<(String, u16)>>>,
+}
 
 /// The steps, each none until it happened.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Steps {
     connect_start: Option<Instant>,
+    dns_start: Option<Instant>,
     dns: Option<Duration>,
     dns_end: Option<Instant>,
     tls_start: Option<Instant>,
+    /// Whether the server asked for a client certificate.
+    pub(super) asked_for_certificate: bool,
     connect_end: Option<Instant>,
+    /// Bytes of the request's body that the connection took, and how many there are; none for a short body.
+    pub(super) sent: Option<(u64, u64)>,
     /// Bytes of the body that came, and how many were announced; none until the head has come.
     pub(super) body: Option<(u64, Option<u64>)>,
 }
 
 impl Marks {
+    /// Begins anew, for a request that connects to one of `places`; of two with the same host the first is meant.
+    pub(super) fn begin(&self, places: impl IntoIterator<Item = (String, u16)>) {
+        *self.lock() = Steps::default();
+        *self.places.lock().unwrap_or_else(PoisonError::into_inner) = places.into_iter().collect();
+    }
+
+    /// The port that a connection to `host` is for.
+    fn port(&self, host: &str) -> Option<u16> {
+        let places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        places.iter().find(|(known, _)| without_dot(known) == host).map(|(_, port)| *port)
+    }
+
     /// The steps as they stand.
     pub(super) fn steps(&self) -> Steps {
         *self.lock()
@@ -56,7 +79,7 @@ impl Marks {
     }
 
     fn lock(&self) -> MutexGuard<'_, Steps> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.steps.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -66,9 +89,17 @@ impl Steps {
         self.connect_start.is_some()
     }
 
-    /// Whether a new connection was begun and is not ready yet.
-    pub(super) fn is_connecting(&self) -> bool {
-        self.connect_start.is_some() && self.connect_end.is_none()
+    /// What the request is at.
+    pub(super) fn phase(&self) -> Phase {
+        let connecting = self.connect_start.is_some() && self.connect_end.is_none();
+        match (self.body, self.sent) {
+            (Some((received, expected)), _) => Phase::Body { received, expected },
+            _ if connecting && self.tls_start.is_some() => Phase::Tls,
+            _ if connecting && self.dns_start.is_some() && self.dns_end.is_none() => Phase::Lookup,
+            _ if connecting => Phase::Connect,
+            (None, Some((sent, total))) if sent < total => Phase::Sending { sent, total },
+            _ => Phase::Answer,
+        }
     }
 
     /// Whether the TCP connection stands and TLS began.
@@ -91,6 +122,53 @@ fn mark(change: impl FnOnce(&mut Steps)) {
     let _ = MARKS.try_with(|marks| marks.note(change));
 }
 
+/// Marks that the server asked for a client certificate.
+pub(super) fn mark_certificate_request() {
+    mark(|steps| steps.asked_for_certificate = true);
+}
+
+/// The port that the request of this task would reach on `host`; none outside of a request.
+fn port_on(host: &str) -> Option<u16> {
+    let port = |marks: &Marks| marks.port(host);
+    MARKS.try_with(port).ok().flatten()
+}
+
+fn without_dot(host: &str) -> &str {
+    host.strip_suffix('.').unwrap_or(host)
+}
+
+/// Whether a name is this machine, whatever a name server says (RFC 6761 §6.3): http is trusted there.
+fn is_localhost(host: &str) -> bool {
+    host == "localhost" || host.ends_with(".localhost")
+}
+
+/// Addresses of a name that hold instead of what the name server says (`--resolve`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fixed {
+    /// The name in lower case; `*` for all names.
+    pub host: String,
+    /// The port for which they hold; all when there is none.
+    pub port: Option<u16>,
+    /// The addresses, the first to be tried first.
+    pub addresses: Vec<IpAddr>,
+}
+
+impl Fixed {
+    /// Whether it gives `localhost` an address on another machine. It is never followed there.
+    #[must_use]
+    pub fn moves_localhost(&self) -> bool {
+        is_localhost(without_dot(&self.host)) && !self.addresses.iter().all(IpAddr::is_loopback)
+    }
+
+    fn covers(&self, host: &str, port: Option<u16>) -> bool {
+        let named = match self.host.as_str() {
+            "*" => !is_localhost(host),
+            known => without_dot(known) == host,
+        };
+        named && !self.moves_localhost() && self.port.is_none_or(|fixed| port == Some(fixed))
+    }
+}
+
 /// Why a name has no address.
 #[derive(Debug)]
 pub(super) struct LookupFailed {
@@ -109,24 +187,30 @@ impl std::error::Error for LookupFailed {}
 /// Looks names up: those that the person fixed, then `localhost`, then the operating system.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Resolver {
-    fixed: Arc<Vec<(String, IpAddr)>>,
+    fixed: Arc<[Fixed]>,
 }
 
 impl Resolver {
-    pub(super) fn new(fixed: Vec<(String, IpAddr)>) -> Self {
-        let lower = fixed.into_iter().map(|(host, address)| (host.to_ascii_lowercase(), address));
-        Self { fixed: Arc::new(lower.collect()) }
+    pub(super) fn new(fixed: &[Fixed]) -> Self {
+        Self { fixed: fixed.into() }
     }
 
+    /// The addresses that need no name server. An entry for the name goes before one for all names.
     fn known(&self, host: &str) -> Vec<SocketAddr> {
-        let fixed: Vec<SocketAddr> =
-            self.fixed.iter().filter(|(known, _)| known == host).map(|(_, ip)| SocketAddr::new(*ip, 0)).collect();
-        let host = host.strip_suffix('.').unwrap_or(host);
-        // These names are this machine, whatever a name server says (RFC 6761 §6.3): http is trusted there.
-        if fixed.is_empty() && (host == "localhost" || host.ends_with(".localhost")) {
+        let host = without_dot(host);
+        let port = port_on(host);
+        let of = |all: bool| {
+            let entries = self.fixed.iter().filter(move |fixed| (fixed.host == "*") == all && fixed.covers(host, port));
+            entries.flat_map(|fixed| &fixed.addresses).map(|ip| SocketAddr::new(*ip, 0)).collect::<Vec<_>>()
+        };
+        let found = of(false);
+        if !found.is_empty() {
+            return found;
+        }
+        if is_localhost(host) {
             return [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)].map(|ip| SocketAddr::new(ip, 0)).to_vec();
         }
-        fixed
+        of(true)
     }
 }
 
@@ -136,6 +220,7 @@ impl Resolve for Resolver {
         let known = self.known(&host);
         Box::pin(async move {
             let start = Instant::now();
+            mark(|steps| steps.dns_start = Some(start));
             let found = if known.is_empty() { look_up(&host).await } else { Ok(known) };
             let end = Instant::now();
             mark(|steps| {

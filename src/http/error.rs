@@ -5,6 +5,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::redirect::Chain;
 use crate::diagnostic::Diagnostic;
 use crate::trust::Refusal;
 
@@ -50,14 +51,14 @@ pub enum Error {
         /// What the operating system says.
         reason: String,
     },
-    /// The proxy could not be reached, or opens no tunnel.
+    /// The proxy failed, not the host.
     Proxy {
         /// The proxy's host.
         host: String,
         /// The proxy's port.
         port: u16,
-        /// Why.
-        reason: String,
+        /// What it did.
+        fault: ProxyFault,
     },
     /// No TLS session.
     Tls {
@@ -72,6 +73,8 @@ pub enum Error {
         phase: Phase,
         /// The limit that was reached.
         limit: Duration,
+        /// Which limit that is.
+        of: TimeLimit,
     },
     /// The connection was closed before an answer began.
     NoAnswer {
@@ -109,6 +112,28 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// An answer points to something that can't be requested.
+    InvalidLocation {
+        /// What is wrong with its `Location`, without showing it.
+        reason: &'static str,
+    },
+    /// One redirect after the other.
+    TooManyRedirects {
+        /// How many were followed.
+        limit: usize,
+    },
+    /// As many redirects as allowed, and the next would lead to where the request was already.
+    RedirectCircle {
+        /// How many were followed.
+        limit: usize,
+    },
+    /// What went wrong behind a redirect.
+    Redirected {
+        /// The URLs that led there.
+        chain: Chain,
+        /// What went wrong.
+        error: Box<Error>,
+    },
     /// The file that is to be sent could not be read.
     BodyFile {
         /// What the operating system says.
@@ -116,13 +141,33 @@ pub enum Error {
     },
 }
 
+/// The limits on time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeLimit {
+    /// On connecting.
+    Connect,
+    /// On a request, from looking up the name to the last byte of the answer.
+    Request,
+    /// On the run, of which the request got what was left.
+    Run,
+}
+
 /// What a time limit ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Connecting, under the limit for connecting.
+    /// Looking up the name of the host.
+    Lookup,
+    /// Opening the TCP connection, through a proxy if there is one.
     Connect,
-    /// Connecting, under the limit for the whole request.
-    ConnectTotal,
+    /// The TLS handshake.
+    Tls,
+    /// Sending the body of the request.
+    Sending {
+        /// How many bytes of it were handed to the connection.
+        sent: u64,
+        /// How many there are.
+        total: u64,
+    },
     /// Waiting for the head of the answer.
     Answer,
     /// Reading the body of the answer.
@@ -131,6 +176,54 @@ pub enum Phase {
         received: u64,
         /// How many should have come, when the server said so.
         expected: Option<u64>,
+    },
+}
+
+/// What a proxy did wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProxyFault {
+    /// Its name could not be looked up, with what the resolver says.
+    Lookup(String),
+    /// No TCP connection, with what the operating system says, where that is known.
+    Connect(Option<String>),
+    /// No TLS session with the proxy itself.
+    Tls(TlsReason),
+    /// It wants a user name and password, or others than it got.
+    Credentials {
+        /// Whether it got some.
+        given: bool,
+    },
+    /// It opens no tunnel (RFC 9110 §9.3.6).
+    NoTunnel {
+        /// Host and port that were to be reached.
+        to: String,
+    },
+    /// What comes out of the tunnel is no TLS, or the tunnel was closed before TLS stood.
+    BadTunnel {
+        /// Host and port that were to be reached.
+        to: String,
+        /// Whether it was closed.
+        closed: bool,
+    },
+    /// It says why it does not connect (RFC 1928 §6).
+    Refused {
+        /// Host and port that were to be reached.
+        to: String,
+        /// Why.
+        reason: String,
+    },
+    /// Its answer is none of a SOCKS5 proxy.
+    NotSocks,
+    /// It closed the connection before the tunnel stood.
+    Closed,
+    /// It closed the connection under a request that it was to pass on.
+    NoAnswer,
+    /// Its answer to a request that it was to pass on is no HTTP.
+    NotHttp,
+    /// It was silent for too long.
+    Timeout {
+        /// The limit that was reached.
+        limit: Duration,
     },
 }
 
@@ -152,16 +245,28 @@ pub enum TlsReason {
         /// The names that it is for.
         names: Vec<String>,
     },
-    /// Nobody who is trusted here has signed the certificate: it is self-signed, or its issuer is a private one.
+    /// Nobody who is trusted here has signed the certificate: its issuer is a private one.
     UnknownIssuer,
+    /// The certificate is signed by itself.
+    SelfSigned,
+    /// The certificate is one of an issuer, and the server shows it as its own.
+    IssuersOwn,
+    /// The certificate is signed in a way that is too weak, or that nobody here knows.
+    Signature,
     /// This machine has no certificates of issuers at all.
     NoRoots,
     /// The certificate was revoked.
     Revoked,
     /// What answers does not speak TLS.
     NotTls,
+    /// Neither TLS 1.2 nor TLS 1.3.
+    OldProtocol,
+    /// The server takes none of the ciphers.
+    NoCommonCipher,
     /// The server wants a certificate from us.
     ClientCertificate,
+    /// The server does not take the certificate that it got from us, with the reason.
+    ClientCertificateRefused(&'static str),
     /// The connection ended during the handshake.
     Closed,
     /// Anything else, in the TLS library's words.
@@ -190,6 +295,7 @@ impl Error {
             | Self::Settings { .. }
             | Self::BodyFile { .. } => Class::Request,
             Self::Refused(_) => Class::Policy,
+            Self::Redirected { error, .. } => error.class(),
             Self::Dns { .. }
             | Self::Connect { .. }
             | Self::Proxy { .. }
@@ -200,6 +306,9 @@ impl Error {
             | Self::CutOff { .. }
             | Self::TooLarge { .. }
             | Self::HeadersTooLarge { .. }
+            | Self::InvalidLocation { .. }
+            | Self::TooManyRedirects { .. }
+            | Self::RedirectCircle { .. }
             | Self::Coding { .. } => Class::Transport,
         }
     }
@@ -208,12 +317,24 @@ impl Error {
     #[must_use]
     pub fn nothing_was_sent(&self) -> bool {
         match self {
-            Self::Timeout { phase, .. } => matches!(phase, Phase::Connect | Phase::ConnectTotal),
-            Self::Dns { .. } | Self::Connect { .. } | Self::Proxy { .. } | Self::Refused(_) => true,
+            Self::Timeout { phase, .. } => matches!(phase, Phase::Lookup | Phase::Connect | Phase::Tls),
+            Self::Dns { .. } | Self::Connect { .. } | Self::Refused(_) => true,
+            Self::Proxy { fault, .. } => !matches!(fault, ProxyFault::NoAnswer | ProxyFault::NotHttp),
             // With TLS 1.3 a client certificate is refused after the request was sent.
-            Self::Tls { reason, .. } => !matches!(reason, TlsReason::ClientCertificate | TlsReason::Other(_)),
-            Self::BodyFile { .. } => false,
+            Self::Tls { reason, .. } => {
+                !matches!(reason, TlsReason::ClientCertificate | TlsReason::ClientCertificateRefused(_) | TlsReason::Other(_))
+            }
+            Self::BodyFile { .. } | Self::Redirected { .. } => false,
             other => other.class() == Class::Request,
+        }
+    }
+
+    /// Says of a time limit that it was that of the whole run, behind redirects too.
+    pub fn blame_run(&mut self, whole: Duration) {
+        match self {
+            Self::Timeout { limit, of: of @ TimeLimit::Request, .. } => (*limit, *of) = (whole, TimeLimit::Run),
+            Self::Redirected { error, .. } => error.blame_run(whole),
+            _ => {}
         }
     }
 
@@ -221,9 +342,13 @@ impl Error {
     #[must_use]
     pub fn finding(&self) -> Diagnostic {
         let finding = Diagnostic::error(self.to_string());
-        match self.hint() {
+        let finding = match self.hint() {
             Some(hint) => finding.help(hint),
             None => finding,
+        };
+        match self {
+            Self::Redirected { chain, .. } => finding.help(format!("redirected: {chain}")),
+            _ => finding,
         }
     }
 
@@ -233,12 +358,30 @@ impl Error {
         let text = match self {
             Self::InvalidUrl { .. } => "write `https://host/path`",
             Self::Refused(refusal) => return refusal.hint(),
+            Self::Redirected { error, .. } => return error.hint(),
+            Self::InvalidLocation { .. } => "`redirects: false` shows the answer instead",
+            Self::TooManyRedirects { .. } => {
+                "raise `redirects` if so many are meant; `redirects: false` shows the first answer instead"
+            }
+            Self::RedirectCircle { .. } => "`redirects: false` shows the first answer instead",
             Self::Dns { .. } => "is the name spelt right, and does this machine reach its name server?",
             Self::Connect { .. } => "is the server running, and is the port right?",
-            Self::Proxy { .. } => "the proxy comes from `proxy:` in the environment or from `--proxy`",
+            Self::Proxy { fault: ProxyFault::Tls(reason), .. } => return reason.hint().map(ToOwned::to_owned),
+            Self::Proxy { fault: ProxyFault::Credentials { .. }, .. } => {
+                "write them into the proxy's URL, in the local file: `proxy: http://USER:PASSWORD@HOST:PORT` (`@` is `%40`)"
+            }
+            Self::Proxy { .. } => {
+                "the proxy comes from `proxy` in the environment or from `--proxy`; `--noproxy HOST` goes around it"
+            }
             Self::Tls { reason, .. } => return reason.hint().map(ToOwned::to_owned),
-            Self::Timeout { phase: Phase::Connect, .. } => "raise `--connect-timeout` if the server is that slow",
-            Self::Timeout { .. } => "raise `timeout` of the request, or `--timeout`, if the server is that slow",
+            Self::Settings { what: "tls.key" | "--key", reason } if reason.contains("encrypted") => {
+                "take the passphrase off a copy that only you can read: `openssl pkey -in me.key -out plain.key`"
+            }
+            Self::Timeout { of: TimeLimit::Connect, .. } => "raise `--connect-timeout` if the server is that slow",
+            Self::Timeout { of: TimeLimit::Request, .. } => {
+                "raise `timeout` of the request, or `--timeout`, if the server is that slow"
+            }
+            Self::Timeout { of: TimeLimit::Run, .. } => "raise `--run-timeout` if the run may take longer",
             Self::Protocol { plain: true, .. } => "if the server expects TLS on this port, write `https://`",
             Self::TooLarge { .. } => "raise `--max-body` if the body is meant to be that long",
             _ => return None,
@@ -251,8 +394,20 @@ impl TlsReason {
     fn hint(&self) -> Option<&'static str> {
         match self {
             Self::UnknownIssuer => Some(
-                "if you trust the issuer, name its certificate: `tls: {ca: ca.pem}` in the environment, or `--cacert ca.pem`",
+                "if you trust the issuer, name its certificate: `--cacert ca.pem`, or `tls: {ca: ca.pem}` in the environment; \
+                 `--insecure` checks nothing and is for a last resort",
             ),
+            Self::SelfSigned => Some(
+                "if you trust this server, save its certificate and name it: `--cacert server.pem`, or `tls: {ca: server.pem}` in \
+                 the environment; `--insecure` checks nothing and is for a last resort",
+            ),
+            Self::IssuersOwn => Some(
+                "have the server show a certificate made for a server (`basicConstraints=CA:FALSE`); `--insecure` checks nothing \
+                 and is for a last resort",
+            ),
+            Self::Signature => Some("the server needs a certificate that is signed with SHA-256 or better"),
+            Self::OldProtocol => Some("TLS 1.0 and 1.1 are broken (RFC 8996): the server needs a newer version"),
+            Self::NoCommonCipher => Some("the server needs newer ciphers, or it wants a name or certificate that it did not get"),
             Self::NoRoots => Some("install the system's `ca-certificates`, or name a file with `--cacert`"),
             Self::Expired { .. } | Self::NotYetValid { .. } => {
                 Some("the server needs a new certificate, or the clock of this machine is wrong")
@@ -260,7 +415,10 @@ impl TlsReason {
             Self::WrongHost { .. } => Some("use one of those names in the URL, or have the certificate renewed for this one"),
             Self::NotTls => Some("if the server speaks plain http on this port, write `http://`"),
             Self::ClientCertificate => {
-                Some("name one: `tls: {cert: me.pem, key: me.key}` in the environment, or `--cert` and `--key`")
+                Some("name one: `--cert me.pem --key me.key`, or `tls: {cert: me.pem, key: me.key}` in the environment")
+            }
+            Self::ClientCertificateRefused(_) => {
+                Some("it is that of `--cert` and `--key`, or of `tls: {cert, key}` in the environment")
             }
             Self::Revoked | Self::Closed | Self::Other(_) => None,
         }
@@ -277,9 +435,9 @@ impl fmt::Display for Error {
             Self::Refused(refusal) => refusal.fmt(f),
             Self::Dns { host, reason } => write!(f, "could not look up `{host}`: {reason}"),
             Self::Connect { host, port, reason } => write!(f, "could not connect to `{host}:{port}`: {reason}"),
-            Self::Proxy { host, port, reason } => write!(f, "could not connect through the proxy `{host}:{port}`: {reason}"),
+            Self::Proxy { host, port, fault } => fault.write(f, host, *port),
             Self::Tls { host, reason } => write!(f, "no TLS session with `{host}`: {reason}"),
-            Self::Timeout { phase, limit } => write_timeout(f, *phase, *limit),
+            Self::Timeout { phase, limit, of } => write_timeout(f, *phase, *limit, *of),
             Self::NoAnswer { host, port } => write!(f, "`{host}:{port}` closed the connection without an answer"),
             Self::Protocol { reason, .. } => write!(f, "the answer is no valid HTTP: {reason}"),
             Self::CutOff { received, expected } => write!(f, "the answer broke off after {}", Part(*received, *expected)),
@@ -289,6 +447,10 @@ impl fmt::Display for Error {
                 write!(f, "the answer has more than {} or {lines} lines of headers", Size(*limit))
             }
             Self::Coding { reason } => write!(f, "the body could not be decoded: {reason}"),
+            Self::InvalidLocation { reason } => write!(f, "the redirect can't be followed: `Location`: {reason}"),
+            Self::TooManyRedirects { limit } => write!(f, "more than {limit} {} in a row", redirects(*limit)),
+            Self::RedirectCircle { limit } => write!(f, "the redirects go round in a circle ({limit} {} followed)", were(*limit)),
+            Self::Redirected { error, .. } => error.fmt(f),
             Self::BodyFile { reason } => write!(f, "the file to be sent could not be read: {reason}"),
         }
     }
@@ -296,14 +458,54 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration) -> fmt::Result {
+fn redirects(count: usize) -> &'static str {
+    if count == 1 { "redirect" } else { "redirects" }
+}
+
+fn were(count: usize) -> &'static str {
+    if count == 1 { "was" } else { "were" }
+}
+
+impl ProxyFault {
+    fn write(&self, f: &mut fmt::Formatter<'_>, host: &str, port: u16) -> fmt::Result {
+        let proxy = format_args!("the proxy `{host}:{port}`");
+        match self {
+            Self::Lookup(reason) => write!(f, "could not look up the proxy `{host}`: {reason}"),
+            Self::Connect(Some(reason)) => write!(f, "could not connect to {proxy}: {reason}"),
+            Self::Connect(None) => write!(f, "could not connect to {proxy}"),
+            Self::Tls(reason) => write!(f, "no TLS session with {proxy}: {reason}"),
+            Self::Credentials { given: false } => write!(f, "{proxy} wants a user name and password"),
+            Self::Credentials { given: true } => write!(f, "{proxy} does not take the user name and password"),
+            Self::NoTunnel { to } => write!(f, "{proxy} opens no tunnel to `{to}`"),
+            Self::BadTunnel { to, closed: true } => write!(f, "{proxy} closed the tunnel to `{to}` during the TLS handshake"),
+            Self::BadTunnel { to, closed: false } => write!(f, "what {proxy} sends through the tunnel to `{to}` is no TLS"),
+            Self::Refused { to, reason } => write!(f, "{proxy} does not connect to `{to}`: {reason}"),
+            Self::NotSocks => write!(f, "{proxy} does not answer as a SOCKS5 proxy does"),
+            Self::Closed => write!(f, "{proxy} closed the connection before there was a tunnel"),
+            Self::NoAnswer => write!(f, "{proxy} closed the connection without an answer"),
+            Self::NotHttp => write!(f, "what {proxy} answers is no HTTP"),
+            Self::Timeout { limit } => {
+                write!(f, "no connection through {proxy} within {} (the limit is `--connect-timeout`)", Span(*limit))
+            }
+        }
+    }
+}
+
+fn write_timeout(f: &mut fmt::Formatter<'_>, phase: Phase, limit: Duration, of: TimeLimit) -> fmt::Result {
     let limit = Span(limit);
+    let within = match of {
+        TimeLimit::Connect => format!("within {limit} (the limit is `--connect-timeout`)"),
+        TimeLimit::Request => format!("within {limit} (the limit is `timeout`)"),
+        TimeLimit::Run => format!("within the {limit} of the run (the limit is `--run-timeout`)"),
+    };
     match phase {
-        Phase::Connect => write!(f, "no connection within {limit} (the limit is `--connect-timeout`)"),
-        Phase::ConnectTotal => write!(f, "no connection within {limit} (the limit is `timeout`)"),
-        Phase::Answer => write!(f, "no answer within {limit} (the limit is `timeout`)"),
+        Phase::Lookup => write!(f, "the name of the host was not looked up {within}"),
+        Phase::Connect => write!(f, "no connection {within}"),
+        Phase::Tls => write!(f, "no end of the TLS handshake {within}"),
+        Phase::Sending { sent, total } => write!(f, "the server took {} {within}", Part(sent, Some(total))),
+        Phase::Answer => write!(f, "no answer {within}"),
         Phase::Body { received, expected } => {
-            write!(f, "the answer was not complete within {limit}: {} came (the limit is `timeout`)", Part(received, expected))
+            write!(f, "the answer was not complete {within}: {} came", Part(received, expected))
         }
     }
 }
@@ -320,10 +522,16 @@ impl fmt::Display for TlsReason {
                 write!(f, "its certificate is for {}{more}", shown.join(", "))
             }
             Self::UnknownIssuer => f.write_str("its certificate is signed by nobody who is trusted here"),
+            Self::SelfSigned => f.write_str("its certificate is signed by itself, so anybody could have made it"),
+            Self::IssuersOwn => f.write_str("its certificate is one for signing certificates, not one for a server"),
+            Self::Signature => f.write_str("its certificate is signed in a way that is too weak or unknown"),
+            Self::OldProtocol => f.write_str("it speaks neither TLS 1.2 nor TLS 1.3"),
+            Self::NoCommonCipher => f.write_str("it takes none of the ciphers that are safe today"),
             Self::NoRoots => f.write_str("this machine has no certificates of issuers to check it with"),
             Self::Revoked => f.write_str("its certificate was revoked"),
             Self::NotTls => f.write_str("it does not speak TLS on this port"),
             Self::ClientCertificate => f.write_str("it wants a client certificate"),
+            Self::ClientCertificateRefused(reason) => write!(f, "it does not take the client certificate: {reason}"),
             Self::Closed => f.write_str("it closed the connection during the handshake"),
             Self::Other(text) => f.write_str(text),
         }
@@ -382,8 +590,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_a_proxy_may_have_passed_on_counts_as_sent() {
+        let sent = |fault| !Error::Proxy { host: "p".into(), port: 1, fault }.nothing_was_sent();
+        assert!(sent(ProxyFault::NoAnswer));
+        assert!(!sent(ProxyFault::Closed) && !sent(ProxyFault::Credentials { given: true }));
+    }
+
+    #[test]
     fn messages_say_what_came_and_what_the_limit_is() {
         let host = || "a.test".to_owned();
+        let timeout = |phase, millis, of| Error::Timeout { phase, limit: Duration::from_millis(millis), of };
         let table = [
             (
                 Error::Connect { host: "127.0.0.1".into(), port: 9, reason: "connection refused".into() },
@@ -392,16 +608,23 @@ mod tests {
             (Error::CutOff { received: 120, expected: Some(200) }, "the answer broke off after 120 of 200 bytes"),
             (Error::CutOff { received: 1, expected: None }, "the answer broke off after 1 byte"),
             (
-                Error::Timeout { phase: Phase::Answer, limit: Duration::from_secs(30) },
-                "no answer within 30 s (the limit is `timeout`)",
+                timeout(Phase::Lookup, 10_000, TimeLimit::Connect),
+                "the name of the host was not looked up within 10 s (the limit is `--connect-timeout`)",
             ),
             (
-                Error::Timeout { phase: Phase::Connect, limit: Duration::from_millis(1500) },
+                timeout(Phase::Connect, 1500, TimeLimit::Connect),
                 "no connection within 1500 ms (the limit is `--connect-timeout`)",
             ),
+            (timeout(Phase::Tls, 1000, TimeLimit::Request), "no end of the TLS handshake within 1 s (the limit is `timeout`)"),
             (
-                Error::Timeout { phase: Phase::Body { received: 5, expected: Some(9) }, limit: Duration::from_secs(1) },
-                "the answer was not complete within 1 s: 5 of 9 bytes came (the limit is `timeout`)",
+                timeout(Phase::Sending { sent: 5, total: 9 }, 1000, TimeLimit::Request),
+                "the server took 5 of 9 bytes within 1 s (the limit is `timeout`)",
+            ),
+            (timeout(Phase::Answer, 30_000, TimeLimit::Request), "no answer within 30 s (the limit is `timeout`)"),
+            (timeout(Phase::Answer, 5000, TimeLimit::Run), "no answer within the 5 s of the run (the limit is `--run-timeout`)"),
+            (
+                timeout(Phase::Body { received: 5, expected: Some(9) }, 1000, TimeLimit::Request),
+                "the answer was not complete within 1 s (the limit is `timeout`): 5 of 9 bytes came",
             ),
             (Error::TooLarge { limit: 64 << 20 }, "the body is longer than 64 MiB (the limit is `--max-body`)"),
             (Error::TooLarge { limit: 1000 }, "the body is longer than 1000 bytes (the limit is `--max-body`)"),

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use percent_encoding::percent_decode_str;
 use reqwest::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, USER_AGENT,
 };
 use url::Url;
 
@@ -16,7 +16,7 @@ const OWN_USER_AGENT: &str = concat!("runner/", env!("CARGO_PKG_VERSION"));
 
 /// A checked head.
 pub(super) struct Head {
-    /// The URL without userinfo and fragment.
+    /// The URL without its fragment.
     pub(super) url: Url,
     /// All headers but `host`, which depends on the version of HTTP.
     pub(super) headers: HeaderMap,
@@ -61,13 +61,24 @@ pub(super) fn prepare(request: &Request) -> Result<Head, Error> {
     add_missing(request, &mut headers);
     let mut url = request.url.clone();
     url.set_fragment(None);
-    if !url.username().is_empty() || url.password().is_some() {
-        add_basic(&url, &mut headers);
-        // Both fail only for URLs without a host, which have no userinfo either.
-        let _ = url.set_username("");
-        let _ = url.set_password(None);
-    }
     Ok(Head { url, headers })
+}
+
+/// The request with the userinfo of its URL as an `Authorization` header (Basic), unless it has one.
+pub(super) fn without_userinfo(mut request: Request) -> Request {
+    let url = &mut request.url;
+    if url.username().is_empty() && url.password().is_none() {
+        return request;
+    }
+    let part = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
+    let pair = [part(url.username()), b":".to_vec(), part(url.password().unwrap_or_default())].concat();
+    // Both fail only for URLs without a host, which have no userinfo either.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    if !request.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("authorization")) {
+        request.headers.push(("authorization".to_owned(), format!("Basic {}", BASE64_STANDARD.encode(pair))));
+    }
+    request
 }
 
 impl Head {
@@ -80,7 +91,7 @@ impl Head {
         }
         SentHead {
             method: request.method.clone(),
-            url: self.url.clone(),
+            url: request.url.clone(),
             headers,
             body_size: request.body.as_ref().map_or(0, super::message::Body::size),
         }
@@ -116,15 +127,6 @@ fn add_missing(request: &Request, headers: &mut HeaderMap) {
     let size = request.body.as_ref().map(super::message::Body::size).or(expects_body.then_some(0));
     if let Some(size) = size {
         headers.entry(CONTENT_LENGTH).or_insert_with(|| HeaderValue::from(size));
-    }
-}
-
-fn add_basic(url: &Url, headers: &mut HeaderMap) {
-    let part = |text: &str| percent_decode_str(text).collect::<Vec<u8>>();
-    let pair = [part(url.username()), b":".to_vec(), part(url.password().unwrap_or_default())].concat();
-    if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {}", BASE64_STANDARD.encode(pair))) {
-        value.set_sensitive(true);
-        headers.entry(AUTHORIZATION).or_insert(value);
     }
 }
 
@@ -189,11 +191,12 @@ mod tests {
 
     #[test]
     fn userinfo_becomes_basic_and_leaves_the_url() {
-        let with = request("GET", "http://m%40e:p%C3%A9@a.test/x?y#z", &[], None);
+        let with = without_userinfo(request("GET", "http://m%40e:p%C3%A9@a.test/x?y#z", &[], None));
         let head = prepare(&with).unwrap();
         assert_eq!(head.url.as_str(), "http://a.test/x?y");
         assert!(sent(&with).contains(&"authorization: Basic bUBlOnDDqQ==".to_owned()));
-        let own = request("GET", "http://me:pw@a.test/", &[("Authorization", "Bearer t")], None);
+        let own = without_userinfo(request("GET", "http://me:pw@a.test/", &[("Authorization", "Bearer t")], None));
+        assert_eq!(own.url.as_str(), "http://a.test/");
         assert!(sent(&own).contains(&"authorization: Bearer t".to_owned()));
     }
 

@@ -8,6 +8,9 @@ pub const DEFAULT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a request may take in all.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// How many redirects a request follows when nothing else is said.
+pub const DEFAULT_REDIRECTS: usize = 10;
+
 /// How many header lines an answer may have: beyond that it is an attack, and each costs more memory than its bytes.
 pub(super) const MAX_HEADER_LINES: usize = 1000;
 

@@ -3,14 +3,16 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use url::Url;
 
 use super::error::Error;
+use super::redirect::Hop;
 
 /// A request method: any token (RFC 9110 §9.1), kept in the case in which it was written, since methods are case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -80,6 +82,34 @@ impl Body {
         Ok(Self::File { file: Arc::new(Mutex::new(file)), len })
     }
 
+    /// Whether `holds` is true of any part of what is sent. A file is read in parts that overlap, so that nothing of up to 64 KiB is cut.
+    ///
+    /// # Errors
+    /// The file can't be read.
+    pub fn any_part(&self, holds: &dyn Fn(&[u8]) -> bool) -> std::io::Result<bool> {
+        const PART: usize = 1 << 20;
+        const OVERLAP: usize = 64 << 10;
+        let (file, len) = match self {
+            Self::Bytes(bytes) => return Ok(holds(bytes)),
+            Self::File { file, len } => (file, *len),
+        };
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(0))?;
+        let mut left = (&mut *file).take(len);
+        let mut part = Vec::new();
+        loop {
+            let kept = part.len();
+            (&mut left).take((PART - kept) as u64).read_to_end(&mut part)?;
+            if part.len() == kept {
+                return Ok(false);
+            }
+            if holds(&part) {
+                return Ok(true);
+            }
+            part.drain(..part.len().saturating_sub(OVERLAP));
+        }
+    }
+
     /// How many bytes are sent.
     #[must_use]
     pub fn size(&self) -> u64 {
@@ -101,8 +131,22 @@ pub struct Request {
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Option<Body>,
-    /// How long it may take in all, from the first step to the last byte of the answer.
+    /// How long it may take in all, from the first step to the last byte of the answer, redirects included.
     pub timeout: Duration,
+    /// How many redirects are followed; with 0 a redirect is an answer like any other.
+    pub redirects: usize,
+    /// What of it is secret.
+    pub secret: SecretParts,
+}
+
+/// What of a request is secret, so that it stays behind when a redirect leads to another origin. `Authorization`, `Cookie` and
+/// other headers that are secret by their name need not be listed, nor the URL, of which a redirect keeps nothing.
+#[derive(Debug, Clone, Default)]
+pub struct SecretParts {
+    /// The names of headers, in any case.
+    pub headers: Vec<String>,
+    /// The names, never the values, of the secrets in the body; `None` when it holds none.
+    pub body: Option<Vec<String>>,
 }
 
 impl fmt::Debug for Request {
@@ -113,10 +157,18 @@ impl fmt::Debug for Request {
 }
 
 impl Request {
-    /// A request without headers and body, with the usual time limit.
+    /// A request without headers and body, with the usual time limit, that follows no redirect.
     #[must_use]
     pub fn new(method: Method, url: Url) -> Self {
-        Self { method, url, headers: Vec::new(), body: None, timeout: super::limits::DEFAULT_TIMEOUT }
+        Self {
+            method,
+            url,
+            headers: Vec::new(),
+            body: None,
+            timeout: super::limits::DEFAULT_TIMEOUT,
+            redirects: 0,
+            secret: SecretParts::default(),
+        }
     }
 }
 
@@ -218,7 +270,7 @@ impl Response {
 pub struct SentHead {
     /// The method.
     pub method: Method,
-    /// The URL without userinfo.
+    /// The URL without userinfo; its fragment is not sent.
     pub url: Url,
     /// All headers, in order. Over HTTP/2 there is no `host`: the URL is sent as pseudo-headers.
     pub headers: Vec<(String, String)>,
@@ -233,7 +285,8 @@ impl fmt::Debug for SentHead {
     }
 }
 
-/// How long the parts of an exchange took. On a connection that was already open there is no DNS, connect and TLS time.
+/// How long the parts of an exchange took. On a connection that was already open there is no DNS, connect and TLS time; behind
+/// a redirect those are the times of the last connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Timings {
     /// Looking up the host name; none for an address.
@@ -242,16 +295,18 @@ pub struct Timings {
     pub connect: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
-    /// From the start to the end of the answer's head.
+    /// From the start, before any redirect, to the end of the answer's head.
     pub first_byte: Duration,
-    /// From the start to the end of the answer's body.
+    /// From the start, before any redirect, to the end of the answer's body.
     pub total: Duration,
 }
 
 /// A request that was answered.
 #[derive(Debug, Clone)]
 pub struct Exchange {
-    /// What was sent.
+    /// The redirects that were followed before, in order.
+    pub hops: Vec<Hop>,
+    /// What was sent: behind a redirect the last request.
     pub request: SentHead,
     /// What came back.
     pub response: Response,

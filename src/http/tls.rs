@@ -7,13 +7,14 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientSessionMemoryCache, Resumption};
+use rustls::client::{ClientSessionMemoryCache, ResolvesClientCert, Resumption};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use rustls::sign::CertifiedKey;
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore, SignatureScheme};
 
-use super::connect::MarkingSessions;
+use super::connect::{MarkingSessions, mark_certificate_request};
 use super::error::Error;
 use crate::secret::Secret;
 
@@ -44,23 +45,62 @@ pub struct Identity {
 pub(super) fn config(tls: &Tls) -> Result<ClientConfig, Error> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let verifier = verifier(tls, &provider)?;
+    let identity = tls.identity.as_ref().map(|identity| certified_key(identity, &provider)).transpose()?;
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|_| settings("tls", "no version of TLS is available"))?
         .dangerous()
         .with_custom_certificate_verifier(verifier);
-    let mut config = match &tls.identity {
-        None => builder.with_no_client_auth(),
-        Some(identity) => {
-            let chain = certificates("tls.cert", &identity.cert)?;
-            let key = PrivateKeyDer::from_pem_slice(identity.key.expose().as_bytes())
-                .map_err(|_| settings("tls.key", "expected an unencrypted private key in PEM"))?;
-            builder.with_client_auth_cert(chain, key).map_err(|_| settings("tls.key", "it does not belong to `tls.cert`"))?
-        }
-    };
+    let mut config = builder.with_client_cert_resolver(Arc::new(Shown(identity)));
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     config.resumption = Resumption::store(Arc::new(MarkingSessions::new(ClientSessionMemoryCache::new(SESSIONS))));
     Ok(config)
+}
+
+fn certified_key(identity: &Identity, provider: &CryptoProvider) -> Result<Arc<CertifiedKey>, Error> {
+    let chain = certificates("tls.cert", &identity.cert)?;
+    let pem = identity.key.expose();
+    // PKCS #8 says so in the label, the older forms in a header (RFC 1421 §4.6.1.1).
+    if pem.contains("BEGIN ENCRYPTED PRIVATE KEY") || pem.contains("Proc-Type: 4,ENCRYPTED") {
+        return Err(settings("tls.key", "it is encrypted with a passphrase, which nobody could type here"));
+    }
+    let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| settings("tls.key", "expected a private key in PEM"))?;
+    let key = CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => settings("tls.key", "it does not belong to the certificate"),
+        _ => settings("tls.key", "its kind or size is not supported"),
+    })?;
+    Ok(Arc::new(key))
+}
+
+/// Shows the client's certificate, if there is one, and notes that it was asked for.
+#[derive(Debug)]
+struct Shown(Option<Arc<CertifiedKey>>);
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        mark_certificate_request();
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+/// A certificate that is its own issuer; the library only says that the issuer is unknown.
+#[derive(Debug)]
+pub(super) struct SelfSigned;
+
+impl fmt::Display for SelfSigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("signed by itself")
+    }
+}
+
+impl std::error::Error for SelfSigned {}
+
+fn is_self_signed(certificate: &CertificateDer<'_>) -> bool {
+    webpki::EndEntityCert::try_from(certificate).is_ok_and(|certificate| certificate.issuer() == certificate.subject())
 }
 
 fn verifier(tls: &Tls, provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, Error> {
@@ -119,7 +159,12 @@ impl ServerCertVerifier for LazyRoots {
             rustls_platform_verifier::Verifier::new_with_extra_roots(self.extra.iter().cloned(), self.provider.clone())
         });
         let inner = inner.as_ref().map_err(Clone::clone)?;
-        inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        inner.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now).map_err(|error| match error {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) if is_self_signed(end_entity) => {
+                rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(SelfSigned))))
+            }
+            error => error,
+        })
     }
 
     fn verify_tls12_signature(

@@ -1,7 +1,9 @@
-//! The spellings in which a secret may appear: as it is, percent-encoded, in a form, in JSON, in XML or HTML, in base64 and hex.
+//! The patterns that are looked for to find a secret: the secret, and what base64 and hex make of it.
 //!
-//! `docs/security.md` lists them for users. A text of letters and digits has one spelling in most of them, so this is a handful
-//! of patterns for an ordinary secret.
+//! `docs/security.md` lists the encodings for users. Those that spell one character after the other are the business of
+//! [`super::spelling`], which reads them wherever a pattern is looked for, and cost no pattern of their own. Base64 and hex take
+//! a text as a whole, so what stands below them is spelt out here: the secret in the spellings of the usual writers, and in
+//! base64 and hex once more. A token of letters and digits has few of them.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -27,6 +29,8 @@ const PATH_NOW: &AsciiSet = &PATH.add(b'^');
 const SEGMENT_NOW: &AsciiSet = &SEGMENT.add(b'^');
 const HTTP_SEGMENT_NOW: &AsciiSet = &HTTP_SEGMENT.add(b'^');
 const USERINFO: &AsciiSet = &PATH_NOW.add(b'/').add(b':').add(b';').add(b'=').add(b'@').add(b'[').add(b'\\').add(b']').add(b'|');
+/// Python's `quote`.
+const QUOTE: &AsciiSet = &UNRESERVED.remove(b'/');
 const COMPONENT: &AsciiSet = &USERINFO.add(b'$').add(b'%').add(b'&').add(b'+').add(b',');
 /// JavaScript's `encodeURIComponent`.
 const SCRIPT: &AsciiSet = &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
@@ -35,7 +39,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove
 /// `application/x-www-form-urlencoded` of the WHATWG URL standard; the space is replaced afterwards.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'*');
 
-const PERCENT_SETS: [&AsciiSet; 15] = [
+const PERCENT_SETS: [&AsciiSet; 16] = [
     QUERY,
     SPECIAL_QUERY,
     FRAGMENT,
@@ -48,43 +52,63 @@ const PERCENT_SETS: [&AsciiSet; 15] = [
     USERINFO,
     COMPONENT,
     SCRIPT,
+    QUOTE,
     UNRESERVED,
     FORM,
     NON_ALPHANUMERIC,
 ];
 
-/// Every spelling of `secret`, and of its longer lines when it has several.
+/// Every pattern for `secret`, and for its longer lines when it has several.
 pub(super) fn all(secret: &str) -> BTreeSet<String> {
-    let mut spellings = BTreeSet::new();
-    add(&mut spellings, secret);
+    let mut patterns = BTreeSet::new();
+    add(&mut patterns, secret, &spellings(secret));
     let lines = secret.lines().map(str::trim).filter(|line| line.len() < secret.len());
     // The first and last line of a key file say what it is, to everybody.
     for line in lines.filter(|line| line.chars().count() >= SHORTEST_LINE && !line.starts_with("-----")) {
-        add(&mut spellings, line);
+        add(&mut patterns, line, &[line.to_owned()].into());
     }
-    spellings
+    patterns
 }
 
-fn add(spellings: &mut BTreeSet<String>, text: &str) {
-    for hex in [false, true].map(|upper| hex(text, upper)) {
-        spellings.insert(hex);
+/// Adds `text` and what stands for it when it, or one of its `spellings`, is in base64 or hex.
+fn add(patterns: &mut BTreeSet<String>, text: &str, spellings: &BTreeSet<String>) {
+    for inner in spellings {
+        patterns.extend(base64(inner));
+        patterns.extend([false, true].map(|upper| hex(inner, upper)));
     }
-    base64(spellings, text);
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        // A form or a pair of Basic is encoded first, and the whole of it again.
-        for inner in [percent(text, UNRESERVED), percent(text, SCRIPT), form(text, FORM), form(text, UNRESERVED)] {
-            base64(spellings, &inner);
-            spellings.extend([UNRESERVED, SCRIPT, FORM].map(|outer| percent(&inner, outer)));
-        }
-        for set in PERCENT_SETS {
-            let encoded = [percent(text, set), form(text, set)];
-            spellings.extend(encoded.each_ref().map(|encoded| lower_hex(encoded)));
-            spellings.extend(encoded);
-        }
-        json(spellings, text);
-        markup(spellings, text);
+    // Base64 and hex of base64 and hex. What base64 leaves of the last byte is of no use to anybody.
+    for inner in base64_within(text) {
+        patterns.extend(base64_within(&inner));
+        patterns.extend([false, true].map(|upper| hex(&inner, upper)));
     }
-    spellings.insert(text.to_owned());
+    for inner in [false, true].map(|upper| hex(text, upper)) {
+        patterns.extend(base64(&inner));
+        patterns.extend([false, true].map(|upper| hex(&inner, upper)));
+    }
+    patterns.insert(text.to_owned());
+}
+
+/// What may stand below base64 or hex, which read a text as a whole: the usual writers' spellings of `text`, itself included.
+fn spellings(text: &str) -> BTreeSet<String> {
+    let mut spellings = BTreeSet::from([text.to_owned()]);
+    // Some spell every character.
+    spellings.extend([false, true].map(|upper| {
+        let digits = hex(text, upper);
+        digits.as_bytes().chunks(2).flat_map(|byte| [b"%", byte].concat()).map(char::from).collect::<String>()
+    }));
+    spellings.extend([false, true].map(|hex| numbered(text, |_| true, hex)));
+    if text.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return spellings;
+    }
+    for set in PERCENT_SETS {
+        let encoded = [percent(text, set), form(text, set)];
+        spellings.extend(encoded.each_ref().map(|encoded| lower_hex(encoded)));
+        spellings.extend(encoded);
+    }
+    json(&mut spellings, text);
+    markup(&mut spellings, text);
+    quoted(&mut spellings, text);
+    spellings
 }
 
 fn percent(text: &str, set: &'static AsciiSet) -> String {
@@ -115,19 +139,35 @@ fn hex(text: &str, upper: bool) -> String {
 
 /// Base64 in both alphabets, for each of the three places in a group of three bytes where the text may begin. The characters
 /// that depend on what stands before or behind are left out, and with them the padding. So `user:SECRET` is covered too.
-fn base64(spellings: &mut BTreeSet<String>, text: &str) {
+fn base64_within(text: &str) -> BTreeSet<String> {
+    base64_at(text, |encoded, first, end| encoded.get(first..end).map(str::to_owned).into_iter().collect())
+}
+
+/// [`base64_within`], and the same at the end of the data, where nothing comes behind, and the last character holds bits of the
+/// text only; with the padding and without.
+fn base64(text: &str) -> BTreeSet<String> {
+    base64_at(text, |encoded, first, end| {
+        let padding = "==".get(..(4 - encoded.len() % 4) % 4).unwrap_or_default();
+        let rest = encoded.get(first..).unwrap_or_default();
+        let mut spellings = Vec::from_iter(encoded.get(first..end).map(str::to_owned));
+        spellings.extend([rest.to_owned(), format!("{rest}{padding}")]);
+        spellings
+    })
+}
+
+/// What `take` makes of each encoding: it gets the characters, the first that holds bits of the text only, and the end of those.
+fn base64_at(text: &str, take: impl Fn(&str, usize, usize) -> Vec<String>) -> BTreeSet<String> {
+    let mut spellings = BTreeSet::new();
     for before in 0..3 {
         let mut bytes = vec![0; before];
         bytes.extend_from_slice(text.as_bytes());
-        // Six bits a character: the first that holds bits of the text only, and the last.
+        // Six bits a character.
         let (first, end) = ((before * 8).div_ceil(6), bytes.len() * 8 / 6);
         for encoded in [STANDARD_NO_PAD.encode(&bytes), URL_SAFE_NO_PAD.encode(&bytes)] {
-            spellings.extend(encoded.get(first..end).map(str::to_owned));
-            // At the end of the data nothing comes behind, and the last character holds bits of the text only.
-            spellings.extend(encoded.get(first..).map(str::to_owned));
-            spellings.extend(encoded.get(first..).map(|rest| format!("{rest}{}", &"=="[..(3 - bytes.len() % 3) % 3])));
+            spellings.extend(take(&encoded, first, end));
         }
     }
+    spellings
 }
 
 /// What writers of JSON disagree about. All write `\"`, `\\` and `\n`.
@@ -143,16 +183,12 @@ struct JsonStyle {
 fn json(spellings: &mut BTreeSet<String>, text: &str) {
     let styles = [false, true].into_iter().flat_map(|slash| {
         [(false, false), (true, false), (true, true), (false, true)].into_iter().flat_map(move |(ascii_only, upper_hex)| {
-            // None; Go and Rails; .NET.
-            ["", "<>&", "<>&'+\"`"].map(|escaped| JsonStyle { slash, ascii_only, upper_hex, escaped })
+            // None; Go and Rails; templates of Python; .NET.
+            ["", "<>&", "<>&'", "<>&'+\"`"].map(|escaped| JsonStyle { slash, ascii_only, upper_hex, escaped })
         })
     });
     for style in styles {
-        let once = json_escaped(text, style);
-        // A body with JSON in it, quoted in a report that is JSON.
-        let plain = JsonStyle { slash: false, ascii_only: false, upper_hex: false, escaped: "" };
-        spellings.insert(json_escaped(&once, plain));
-        spellings.insert(once);
+        spellings.insert(json_escaped(text, style));
     }
 }
 
@@ -186,8 +222,10 @@ fn json_unicode(out: &mut String, c: char, upper: bool) {
 
 /// XML and HTML: text and attributes, with names or numbers.
 fn markup(spellings: &mut BTreeSet<String>, text: &str) {
-    if !text.contains(['&', '<', '>', '"', '\'']) {
-        return;
+    for hex in [false, true] {
+        spellings.insert(numbered(text, |c| matches!(c, '&' | '<' | '>' | '"' | '\''), hex));
+        spellings.insert(numbered(text, |c| !c.is_ascii_alphanumeric(), hex));
+        spellings.insert(numbered(text, |c| !c.is_ascii(), hex));
     }
     let basic = text.replace('&', "&amp;").replace('<', "&lt;");
     for basic in [basic.replace('>', "&gt;"), basic] {
@@ -197,4 +235,56 @@ fn markup(spellings: &mut BTreeSet<String>, text: &str) {
             }
         }
     }
+}
+
+/// `&#47;` or `&#x2f;` for each character that is `chosen`.
+fn numbered(text: &str, chosen: impl Fn(char) -> bool, hex: bool) -> String {
+    text.chars().fold(String::with_capacity(text.len() * 2), |mut out, c| {
+        // Writing to a string can't fail.
+        let _ = match (chosen(c), hex) {
+            (false, _) => out.write_char(c),
+            (true, false) => write!(out, "&#{};", u32::from(c)),
+            (true, true) => write!(out, "&#x{:x};", u32::from(c)),
+        };
+        out
+    })
+}
+
+/// YAML and shells. In double quotes YAML is JSON that may also say `\xe9`, and `$'…'` may say `\303\251`.
+fn quoted(spellings: &mut BTreeSet<String>, text: &str) {
+    spellings.insert(text.replace('\'', "''"));
+    spellings.insert(text.replace('\'', "'\\''"));
+    spellings.insert(text.replace('\'', "'\"'\"'"));
+    let escaped = |is_special: fn(char) -> bool| {
+        text.chars().flat_map(|c| is_special(c).then_some('\\').into_iter().chain([c])).collect::<String>()
+    };
+    spellings.insert(escaped(|c| matches!(c, '"' | '\\' | '$' | '`')));
+    spellings.insert(escaped(|c| {
+        c.is_ascii() && !c.is_ascii_alphanumeric() && !matches!(c, '-' | '.' | '_' | '/' | ':' | '@' | '%' | '+' | '=' | '\n')
+    }));
+    for latin in [false, true] {
+        spellings.insert(by_byte(text, '"', latin));
+        spellings.insert(by_byte(text, '\'', latin));
+    }
+}
+
+/// Between quotes of the kind `quote`, with what is not printable ASCII as `\xe9` (`latin`) or in octal bytes.
+fn by_byte(text: &str, quote: char, latin: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        // Writing to a string can't fail.
+        let _ = match c {
+            '\\' => out.write_str("\\\\"),
+            c if c == quote => write!(out, "\\{c}"),
+            '\n' => out.write_str("\\n"),
+            '\r' => out.write_str("\\r"),
+            '\t' => out.write_str("\\t"),
+            ' '..='~' => out.write_char(c),
+            c if latin && c <= '\u{ff}' => write!(out, "\\x{:02x}", u32::from(c)),
+            c if latin && c <= '\u{ffff}' => write!(out, "\\u{:04x}", u32::from(c)),
+            c if latin => write!(out, "\\U{:08x}", u32::from(c)),
+            c => c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "\\{byte:03o}")),
+        };
+    }
+    out
 }

@@ -10,8 +10,10 @@
 //! gets another value.
 
 mod encodings;
+mod filter;
 mod names;
 mod patterns;
+mod spelling;
 mod writer;
 
 use std::collections::HashSet;

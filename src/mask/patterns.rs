@@ -1,39 +1,111 @@
 //! The texts to look for: a sorted set that grows, with a filter before it that lets ordinary text through fast.
 //!
 //! A search needs two answers at each place of a text: which is the longest pattern that stands here, and may what is left be
-//! the beginning of one. Both are a neighbour in a sorted set. So a new secret costs one insertion, where an Aho-Corasick
-//! automaton has to be built again from all of them each time that an answer brings a token.
+//! the beginning of one. Both are a neighbour in a sorted set, which serves as a tree of all patterns. So a new secret costs a
+//! few insertions, where an Aho-Corasick automaton has to be built again from all of them each time that an answer brings a
+//! token. And where the text may be read in several ways, each of them is a walk of its own through that tree.
 //!
 //! Every place is looked at, those inside of a match too, and what overlaps or touches becomes one mask: of two secrets that
 //! share some characters neither is left half visible.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ops::Bound;
 
 use super::MASK;
-
-/// The bytes that the filter looks at. No pattern is shorter.
-const HEAD: usize = 4;
+use super::filter::{Filter, HEAD};
+use super::spelling::{self, Reading, WIDEST_MARGIN};
 
 /// The longest pattern in bytes; a longer text is looked for piece by piece. It bounds what a writer holds back and the work at
 /// each place, whatever a server sends as a token.
 const LONGEST: usize = 512;
 
-/// The filter's bits per pattern: about one false alarm in sixteen places at the worst.
-const BITS_PER_PATTERN: usize = 16;
+/// When so many bytes of a pattern stand there, the rest may stand on the next lines: base64 and YAML are wrapped.
+const WRAPPED_FROM: usize = 16;
 
-/// Where a pass left off: the number of bytes at the start of the next text that a mask which is already written covers.
-/// `Some(0)`: the mask ends right before it. `None`: ordinary text stands before it.
+/// The work to take a byte that is just itself is one; this is the work for one that may be read in several ways.
+const STEP: usize = 32;
+
+/// The work that may be spent on one place: a secret needs a step for each of its characters that is spelt. Only a great many
+/// backslashes, say, in a text of them need more.
+pub(super) const MOST_WORK: usize = 4 * LONGEST * STEP;
+
+/// The work per byte of text that may go on for ever. So a text costs time in proportion to its length whatever stands in it.
+pub(super) const WORK_PER_BYTE: usize = 8 * STEP;
+
+/// Where a pass left off.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Resume(Option<usize>);
+pub(super) struct Resume {
+    /// The number of bytes at the start of the next text that a mask which is already written covers. `Some(0)`: the mask ends
+    /// right before it. `None`: ordinary text stands before it.
+    hidden: Option<usize>,
+    /// Whether the rest of the line is hidden, because it takes too much work to read.
+    tangled: bool,
+    pub(super) effort: Effort,
+}
+
+/// The work of a pass.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Effort {
+    /// What was spent lately.
+    lately: usize,
+    #[cfg(test)]
+    pub(super) all: usize,
+}
+
+impl Effort {
+    fn spend(&mut self, work: usize) {
+        self.lately += work;
+        #[cfg(test)]
+        {
+            self.all += work;
+        }
+    }
+
+    fn is_too_much(self) -> bool {
+        self.lately > MOST_WORK
+    }
+
+    /// `bytes` of text are behind us.
+    fn passed(&mut self, bytes: usize) {
+        self.lately = self.lately.saturating_sub(bytes.saturating_mul(WORK_PER_BYTE));
+    }
+}
 
 /// What to look for.
 #[derive(Default)]
 pub(super) struct Patterns {
     sorted: BTreeSet<Box<[u8]>>,
-    /// A bit for the hash of each pattern's head; its length is a power of two.
-    filter: Vec<u64>,
-    longest: usize,
+    filter: Filter,
+}
+
+/// What stands at one place.
+#[derive(Default)]
+struct Found {
+    /// Where the longest pattern ends.
+    end: Option<usize>,
+    /// Whether a longer one may stand here if more text comes.
+    open: bool,
+    /// Whether it takes too much work to tell.
+    tangled: bool,
+}
+
+/// What a look at a place works with; kept to save the allocations.
+#[derive(Default)]
+struct Desk<'p> {
+    walks: Vec<Walk<'p>>,
+    readings: Vec<Reading>,
+    seen: HashSet<(usize, usize, *const u8)>,
+}
+
+/// A place in a text that was read as the first `known` bytes of `pattern`. Of all patterns that begin so it is the first in
+/// order: if just these bytes are one, it is this.
+#[derive(Clone, Copy)]
+struct Walk<'p> {
+    pattern: &'p [u8],
+    known: usize,
+    at: usize,
+    /// Whether what was read last stands for nothing. It is no part of a pattern that ended before it.
+    margin: bool,
 }
 
 impl Patterns {
@@ -54,29 +126,25 @@ impl Patterns {
     }
 
     fn add_piece(&mut self, text: &str) {
-        let Some(head) = head(text.as_bytes()) else { return };
-        if !self.sorted.insert(text.as_bytes().into()) {
+        let pattern = text.as_bytes();
+        if pattern.len() < HEAD || !self.sorted.insert(pattern.into()) {
             return;
         }
-        self.longest = self.longest.max(text.len());
-        if self.sorted.len() * BITS_PER_PATTERN > self.filter.len() * 64 {
-            self.filter = vec![0; (self.sorted.len() * BITS_PER_PATTERN / 64).next_power_of_two().max(8) * 2];
-            for head in self.sorted.iter().filter_map(|pattern| self::head(pattern)) {
-                set_bit(&mut self.filter, head);
-            }
-        } else {
-            set_bit(&mut self.filter, head);
+        if !self.filter.add(pattern, self.sorted.len()) {
+            self.filter.rebuild(self.sorted.iter().map(AsRef::as_ref));
         }
     }
 
-    /// Whether a pattern stands anywhere in `text`.
+    /// Whether a pattern stands anywhere in `text`, or it takes too much work to tell.
     pub(super) fn occur_in(&self, text: &[u8]) -> bool {
-        let mut at = 0;
-        while let Some(candidate) = self.next_candidate(text, at) {
-            if self.longest_at(&text[candidate..]).is_some() {
+        let (mut at, mut desk, mut effort) = (0, Desk::default(), Effort::default());
+        while let Some(place) = self.filter.next(text, at) {
+            effort.passed(place + 1 - at);
+            let found = self.look(&text[place..], &mut desk, &mut effort);
+            if found.end.is_some() || found.tangled {
                 return true;
             }
-            at = candidate + 1;
+            at = place + 1;
         }
         false
     }
@@ -84,81 +152,151 @@ impl Patterns {
     /// Writes `text`, masked, to `out`. Unless this is the `last` text it stops where a pattern may begin that the text's end
     /// cuts off. Gives the number of bytes that are done with; the rest is to be handed in again, with more behind it.
     pub(super) fn pass(&self, text: &[u8], resume: Resume, last: bool, out: &mut Vec<u8>) -> (usize, Resume) {
-        let mut hidden_to = resume.0;
-        let mut plain_from = resume.0.unwrap_or(0);
+        let Resume { hidden, mut tangled, mut effort } = resume;
+        let mut hidden_to = hidden;
         let mut at = 0;
-        while let Some(place) = self.next_candidate(text, at) {
-            let rest = &text[place..];
-            if let Some(length) = self.longest_at(rest) {
-                if hidden_to.is_none_or(|end| end < place) {
+        if tangled {
+            (at, tangled) = end_of_line(text, 0);
+            hidden_to = hidden_to.max(Some(at));
+        }
+        let mut plain_from = hidden_to.unwrap_or(0);
+        let mut desk = Desk::default();
+        let left_off = |done: usize, hidden_to: Option<usize>, tangled, effort| {
+            (done, Resume { hidden: hidden_to.and_then(|end| end.checked_sub(done)), tangled, effort })
+        };
+        while let Some(place) = self.filter.next(text, at) {
+            effort.passed(place - at);
+            let before = effort;
+            let found = self.look(&text[place..], &mut desk, &mut effort);
+            let mut next = place + 1;
+            let mut end = found.end.map(|length| place + length);
+            if found.tangled {
+                (next, tangled) = end_of_line(text, place);
+                end = end.max(Some(next));
+            }
+            if let Some(end) = end {
+                if hidden_to.is_none_or(|hidden| hidden < place) {
                     out.extend_from_slice(&text[plain_from..place]);
                     out.extend_from_slice(MASK.as_bytes());
                 }
-                plain_from = plain_from.max(place + length);
+                plain_from = plain_from.max(end);
                 hidden_to = Some(plain_from);
             }
-            if !last && self.may_begin_with(rest) {
+            if !last && found.open && !found.tangled {
                 out.extend_from_slice(text.get(plain_from..place).unwrap_or_default());
-                return (place, Resume(hidden_to.and_then(|end| end.checked_sub(place))));
+                return left_off(place, hidden_to, false, before);
             }
-            at = place + 1;
+            effort.passed(next - place);
+            at = next;
         }
+        effort.passed(text.len().saturating_sub(at));
         out.extend_from_slice(text.get(plain_from..).unwrap_or_default());
-        (text.len(), Resume(hidden_to.and_then(|end| end.checked_sub(text.len()))))
+        left_off(text.len(), hidden_to, tangled, effort)
     }
 
-    /// The next place at or behind `from` where a pattern may stand; too few bytes to tell count as one.
-    fn next_candidate(&self, text: &[u8], from: usize) -> Option<usize> {
-        let rest = text.get(from..).filter(|rest| !rest.is_empty())?;
-        let told = rest.windows(HEAD).position(|window| head(window).is_some_and(|head| bit(&self.filter, head)));
-        let place = from + told.unwrap_or((rest.len() + 1).saturating_sub(HEAD));
-        (place < text.len()).then_some(place)
+    /// The longest pattern that `text`, in whatever spelling, starts with.
+    fn look<'p>(&'p self, text: &[u8], desk: &mut Desk<'p>, effort: &mut Effort) -> Found {
+        let mut found = Found::default();
+        let Some(first) = self.sorted.first() else { return found };
+        let Desk { walks, readings, seen } = desk;
+        walks.clear();
+        walks.push(Walk { pattern: first, known: 0, at: 0, margin: false });
+        seen.clear();
+        let mut parted = false;
+        while let Some(walk) = walks.pop() {
+            effort.spend(STEP);
+            if effort.is_too_much() {
+                found.tangled = true;
+                break;
+            }
+            let Some(walk) = self.plain(walk, text, &mut found, effort) else { continue };
+            // Two ways to the same place are one.
+            if parted && !seen.insert((walk.known, walk.at, walk.pattern.as_ptr())) {
+                continue;
+            }
+            readings.clear();
+            let rest = &text[walk.at..];
+            let cut = spelling::read(rest, readings);
+            found.open = found.open || (cut && self.goes_on(walk));
+            for reading in readings.iter() {
+                self.follow(walk, reading, rest, walks);
+            }
+            parted = parted || walks.len() > 1;
+        }
+        found
     }
 
-    /// The length of the longest pattern that `text` starts with.
-    fn longest_at(&self, text: &[u8]) -> Option<usize> {
-        let mut text = &text[..text.len().min(self.longest)];
+    /// Goes on to the next byte that may be read in several ways; `None` when no pattern goes on so, or the text ends.
+    fn plain<'p>(&'p self, mut walk: Walk<'p>, text: &[u8], found: &mut Found, effort: &mut Effort) -> Option<Walk<'p>> {
         loop {
-            let below = self.sorted.range::<[u8], _>((Bound::Unbounded, Bound::Included(text))).next_back()?;
-            let common = below.iter().zip(text).take_while(|(a, b)| a == b).count();
-            if common == below.len() {
-                return Some(common);
+            if walk.known == walk.pattern.len() && !walk.margin {
+                found.end = found.end.max(Some(walk.at));
             }
-            // A pattern that the text starts with sorts at or before `below`, so it is a beginning of what they share.
-            if common < HEAD {
-                return None;
+            match text.get(walk.at) {
+                None => {
+                    found.open = found.open || self.goes_on(walk);
+                    return None;
+                }
+                Some(b'\r' | b'\n') if walk.known >= WRAPPED_FROM => return Some(walk),
+                Some(_) if self.filter.is_ambiguous(&text[walk.at..]) => return Some(walk),
+                Some(byte) => walk = self.descend(walk, &[*byte], walk.at + 1)?,
             }
-            text = &text[..common];
+            effort.spend(1);
         }
     }
 
-    /// Whether some pattern is longer than `text` and starts with it.
-    fn may_begin_with(&self, text: &[u8]) -> bool {
-        text.len() < self.longest
-            && (self.sorted.range::<[u8], _>((Bound::Excluded(text), Bound::Unbounded)).next())
-                .is_some_and(|above| above.starts_with(text))
+    /// Adds the walks that go on from `walk` when `reading` is what stands at the start of `rest`.
+    fn follow<'p>(&'p self, walk: Walk<'p>, reading: &Reading, rest: &[u8], walks: &mut Vec<Walk<'p>>) {
+        let end = walk.at + reading.end;
+        let skipped = Walk { at: end, margin: true, ..walk };
+        let before = walk.known.checked_sub(1).and_then(|last| walk.pattern.get(last));
+        match reading.bytes() {
+            [] => walks.extend(before.map(|_| skipped)),
+            // A form's blank; and in YAML a line break stands for one.
+            [b'+' | b'\n'] => walks.extend(self.descend(walk, b" ", end)),
+            // The line break of Windows and of forms.
+            [b'\r'] => walks.extend(self.descend(walk, b"\n", end).map(|_| skipped)),
+            _ => {}
+        }
+        if let [b' ' | b'\t' | b'\r' | b'\n'] = reading.bytes() {
+            // A line break may come with another one and with the next line's indentation.
+            walks.extend(before.filter(|before| matches!(before, b' ' | b'\n')).map(|_| skipped));
+        }
+        if let ([b'\r' | b'\n'], WRAPPED_FROM..) = (reading.bytes(), walk.known) {
+            let margin = rest[reading.end..].iter().take(WIDEST_MARGIN).take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+            walks.push(Walk { at: end + margin, margin: true, ..walk });
+        }
+        if !reading.bytes().is_empty() {
+            walks.extend(self.descend(walk, reading.bytes(), end));
+        }
+    }
+
+    /// The walk one reading further, if any pattern goes on with these `bytes`.
+    fn descend<'p>(&'p self, walk: Walk<'p>, bytes: &[u8], at: usize) -> Option<Walk<'p>> {
+        let (begun, rest) = walk.pattern.split_at_checked(walk.known)?;
+        let known = walk.known + bytes.len();
+        if rest.starts_with(bytes) {
+            return Some(Walk { known, at, margin: false, ..walk });
+        }
+        // What goes on with `bytes` would stand before it, where nothing is that begins so.
+        if rest > bytes || !self.filter.goes_on(begun, bytes) {
+            return None;
+        }
+        let wanted = [begun, bytes].concat();
+        let pattern = self.sorted.range::<[u8], _>((Bound::Included(wanted.as_slice()), Bound::Unbounded)).next()?;
+        pattern.starts_with(&wanted).then_some(Walk { pattern, known, at, margin: false })
+    }
+
+    /// Whether some pattern is longer than what is known and begins with it.
+    fn goes_on(&self, walk: Walk<'_>) -> bool {
+        let Some((known, rest)) = walk.pattern.split_at_checked(walk.known) else { return false };
+        !rest.is_empty()
+            || (self.sorted.range::<[u8], _>((Bound::Excluded(known), Bound::Unbounded)).next())
+                .is_some_and(|above| above.starts_with(known))
     }
 }
 
-fn head(text: &[u8]) -> Option<u32> {
-    text.first_chunk::<HEAD>().map(|head| u32::from_le_bytes(*head))
-}
-
-fn slot(bits: usize, head: u32) -> (usize, u64) {
-    // Fibonacci hashing: the product's upper half depends on all four bytes.
-    let hash = (u64::from(head).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as usize & (bits - 1);
-    (hash / 64, 1 << (hash % 64))
-}
-
-fn set_bit(filter: &mut [u64], head: u32) {
-    let (word, bit) = slot(filter.len() * 64, head);
-    filter[word] |= bit;
-}
-
-fn bit(filter: &[u64], head: u32) -> bool {
-    if filter.is_empty() {
-        return false;
-    }
-    let (word, bit) = slot(filter.len() * 64, head);
-    filter[word] & bit != 0
+/// Where the line that `from` is in ends, and whether it goes on behind the text.
+fn end_of_line(text: &[u8], from: usize) -> (usize, bool) {
+    memchr::memchr(b'\n', &text[from..]).map_or((text.len(), true), |length| (from + length, false))
 }

@@ -112,7 +112,8 @@ fn a_key_file_is_masked_by_line_too() {
     let lines = ["-----BEGIN PRIVATE KEY-----", "MIIEvQIBADANBgkqhkiG9w0BAQEFAASC", "BKcwggSjAgEAAoIBAQC7/xy+z", "short=="];
     let masker = knowing(&[&format!("{}\n", lines.join("\n"))]);
     assert_eq!(masker.mask(&lines.join("\n")), "***");
-    assert_eq!(masker.mask(&lines.join("\r\n    ")), "-----BEGIN PRIVATE KEY-----\r\n    ***\r\n    ***\r\n    short==");
+    assert_eq!(masker.mask(&lines.join("\r\n    ")), "***");
+    assert_eq!(masker.mask(&lines.join("|")), "-----BEGIN PRIVATE KEY-----|***|***|short==");
     assert_eq!(masker.mask(&lines.join("\\n")), "***");
 }
 
@@ -219,6 +220,40 @@ fn masked_by_hand(secrets: &[String], text: &str) -> String {
         }
     }
     out
+}
+
+/// What a server can send to keep a reader busy, and a token of the same to look for: the work grows with the text only.
+#[test]
+fn a_text_that_may_be_read_in_many_ways_costs_no_more_than_its_length() {
+    for piece in ["\\", "%", "&", "'", "\"", "%25", "\\\"", "&amp;", "&#38;", "&#x5c;", "%5C", " ", "\n", "'\"'\"'", "\\\n", "a"]
+    {
+        let token = format!("{}x-yz", piece.repeat(300));
+        let masker = knowing(&[&token, "\\\\%%&&''\"\"  x", AWKWARD]);
+        let text = piece.repeat(20_000 / piece.len());
+        let mut out = Vec::new();
+        let (done, resume) = masker.patterns(|patterns| patterns.pass(text.as_bytes(), Resume::default(), true, &mut out));
+        assert_eq!(done, text.len());
+        // The last step of a place may go over the bound once.
+        let bound = patterns::MOST_WORK + text.len() * patterns::WORK_PER_BYTE;
+        assert!(resume.effort.all <= bound + 64 * 600, "{piece:?}: {} of {bound}", resume.effort.all);
+    }
+}
+
+#[test]
+fn what_takes_too_long_to_read_is_masked_to_the_end_of_its_line() {
+    let masker = knowing(&[&"\\".repeat(600)]);
+    let text = format!("before {} behind\nnext\n", "\\".repeat(5000));
+    assert_eq!(masker.mask(&text), "before ***\nnext\n");
+    assert!(masker.finds(text.as_bytes()));
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(4000).collect();
+    assert_eq!(String::from_utf8(streamed(&masker, &pieces)).unwrap(), "before ***\nnext\n");
+}
+
+#[test]
+fn a_margin_behind_a_secret_is_no_part_of_it() {
+    let masker = knowing(&["one two-three four"]);
+    assert_eq!(masker.mask("one two-three four\\\n  x"), "***\\\n  x");
+    assert_eq!(masker.mask("one\n  two-three four\n  x"), "***\n  x");
 }
 
 proptest! {

@@ -108,7 +108,8 @@ impl Identity {
 }
 
 /// What the parts of a fingerprint stand for.
-const NAMES: [&str; 7] = ["the server", "the client", "the grant type", "the scope", "the audience", "the resource", "the subject"];
+const NAMES: [&str; 7] =
+    ["the server", "the client", "the grant type", "the scope", "the audience", "the resource", "the subject"];
 
 /// The first `digits` hex digits of the digest of `text`.
 fn hex(text: &str, digits: usize) -> String {

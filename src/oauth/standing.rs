@@ -100,7 +100,9 @@ impl<S: TokenStore> Lifecycle<'_, S> {
         let mut parameters = Parameters::default();
         parameters.set("token", token.expose());
         let body = self.question(asking, Question::Introspect, parameters).await?;
-        serde_json::from_slice(&body).map_err(|_| Error::unusable(200, "the answer is no JSON", &self.endpoint.masker.mask(&String::from_utf8_lossy(&body))))
+        serde_json::from_slice(&body).map_err(|_| {
+            Error::unusable(200, "the answer is no JSON", &self.endpoint.masker.mask(&String::from_utf8_lossy(&body)))
+        })
     }
 
     /// Takes the token of a login out of the file.

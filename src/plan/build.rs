@@ -1,15 +1,17 @@
 //! Loads collections, what they need, and the environment; compiles every template in one go.
 
 use std::collections::BTreeSet;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
 use crate::collection::{self, Collection};
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::environment::{self, Environment, Given};
+use crate::diagnostic::{Diagnostic, Place, Severity};
+use crate::environment::{self, Environment, Given, Tls};
 use crate::files::read::ReadError;
 use crate::files::root::Root;
+use crate::files::rule::{Refusal, Rule};
 use crate::mask::Masker;
 use crate::template::Builder;
 
@@ -27,6 +29,8 @@ pub struct Inputs<'i> {
     pub root: Option<&'i Path>,
     /// Values of the command line.
     pub given: &'i [Given],
+    /// What the command line says about TLS.
+    pub tls: Option<&'i Tls>,
     /// The working folder.
     pub folder: &'i Path,
     /// Secrets become known here as files are read.
@@ -43,6 +47,7 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
         templates: Builder::new(Arc::clone(&clock)),
         units: Vec::new(),
         keys: Vec::new(),
+        needed: Vec::new(),
         findings: Vec::new(),
         uncertain: BTreeSet::new(),
     };
@@ -63,10 +68,14 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
             return Err(loader.findings);
         }
     };
-    let environment = loader.environment(&root);
+    let mut environment = loader.environment(&root);
+    if let (Some(environment), Some(tls)) = (&mut environment, inputs.tls) {
+        environment.tls.get_or_insert_default().overlay(tls);
+    }
     for path in environment.iter().flat_map(Environment::secret_files) {
         root.withhold(path.to_owned());
     }
+    loader.refuse_secrets(&root);
     let Loader { templates, units, keys, mut findings, uncertain, .. } = loader;
     let engine = templates.compile().map_err(|more| findings.extend(more)).ok();
     let (mut errors, warnings): (Vec<_>, Vec<_>) = findings.into_iter().partition(|f| f.severity == Severity::Error);
@@ -81,7 +90,7 @@ pub fn build(inputs: &Inputs<'_>, clock: Arc<dyn Clock>) -> Result<Plan, Vec<Dia
             let environment = environment.unwrap_or_else(|| environment::without_file(inputs.given));
             if let Ok(engine) = Builder::new(clock).compile() {
                 let plan = Plan { units, environment, engine, root, warnings, uncertain };
-                errors.extend(findings_of(&plan, open));
+                errors.extend(findings_of(&plan, open, inputs.masker));
             }
             Err(in_order(errors))
         }
@@ -109,6 +118,8 @@ struct Loader<'i> {
     units: Vec<Unit>,
     /// The canonical path of each unit, and of each file that is being loaded.
     keys: Vec<(PathBuf, Progress)>,
+    /// Each file that was read because a collection needs it: what it is, its name in messages, and the need.
+    needed: Vec<(Metadata, String, Refusal, Place)>,
     findings: Vec<Diagnostic>,
     uncertain: BTreeSet<String>,
 }
@@ -125,7 +136,7 @@ impl Loader<'_> {
     fn named(&mut self, typed: &Path) {
         let path = self.inputs.folder.join(typed);
         if !path.is_dir() {
-            self.unit(&path, &typed.display().to_string(), false);
+            self.unit(&path, &typed.display().to_string(), None);
             return;
         }
         match collection::discover(&path, typed) {
@@ -136,15 +147,16 @@ impl Loader<'_> {
             Ok(files) => {
                 for file in files {
                     let shown = file.strip_prefix(self.inputs.folder).unwrap_or(&file).display().to_string();
-                    self.unit(&file, &shown, false);
+                    self.unit(&file, &shown, None);
                 }
             }
             Err(findings) => self.findings.extend(findings),
         }
     }
 
-    /// Loads a collection after those that it needs; each file once.
-    fn unit(&mut self, path: &Path, shown: &str, needed: bool) -> Option<usize> {
+    /// Loads a collection after those that it needs; each file once. The text of a needed one was read through the root.
+    fn unit(&mut self, path: &Path, shown: &str, text: Option<String>) -> Option<usize> {
+        let needed = text.is_some();
         let key = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         if let Some((_, Progress::Loaded(index))) = self.keys.iter().find(|(known, _)| *known == key) {
             let index = *index;
@@ -152,7 +164,11 @@ impl Loader<'_> {
             return Some(index);
         }
         self.keys.push((key.clone(), Progress::Loading));
-        let mut loaded = match collection::load(path, shown, &mut self.templates) {
+        let loaded = match text {
+            Some(text) => collection::load_text(path, shown, text, &mut self.templates),
+            None => collection::load(path, shown, &mut self.templates),
+        };
+        let mut loaded = match loaded {
             Ok(loaded) => loaded,
             Err(findings) => {
                 self.findings.extend(findings);
@@ -187,13 +203,22 @@ impl Loader<'_> {
                 self.findings.push(finding);
                 continue;
             }
-            if let Err(refusal) = root.open(folder, &need.path) {
-                let finding = need.place.error(format!("the needed collection {refusal}"));
-                self.findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
-                continue;
-            }
+            let below = Path::new(shown).parent().unwrap_or(Path::new("")).join(&need.path).display().to_string();
+            let refused = |rule: Rule| Refusal { named: need.path.clone(), rule };
+            let read = root.open(folder, &need.path).and_then(|mut opened| {
+                let text = opened.text().map_err(|error| refused(error.into()))?;
+                let facts = opened.file.metadata().map_err(|error| refused(ReadError::from(error).into()))?;
+                Ok((opened.path, facts, text))
+            });
+            let (key, facts, text) = match read {
+                Ok(read) => read,
+                Err(refusal) => {
+                    self.findings.push(refusal.finding("the needed collection", &need.place));
+                    continue;
+                }
+            };
+            self.needed.push((facts, below.clone(), refused(Rule::Secret), need.place.clone()));
             let path = folder.join(&need.path);
-            let key = path.canonicalize().unwrap_or_else(|_| path.clone());
             match self.keys.iter().find(|(known, _)| *known == key).map(|(_, progress)| *progress) {
                 Some(Progress::Loading) => self.findings.push(
                     need.place
@@ -201,13 +226,18 @@ impl Loader<'_> {
                         .label(format!("`{}` needs this collection, directly or not", need.path)),
                 ),
                 Some(Progress::Failed) => {}
-                _ => {
-                    let below = Path::new(shown).parent().unwrap_or(Path::new("")).join(&need.path);
-                    found.extend(self.unit(&path, &below.display().to_string(), true));
-                }
+                _ => found.extend(self.unit(&path, &below, Some(text))),
             }
         }
         found
+    }
+
+    /// Refuses the needed collections that turned out to be a secret of the environment. What was found in them shows their lines.
+    fn refuse_secrets(&mut self, root: &Root) {
+        for (_, shown, refusal, place) in self.needed.iter().filter(|(facts, ..)| root.withholds(facts)) {
+            self.findings.retain(|finding| finding.place.as_ref().is_none_or(|place| place.file.name() != shown));
+            self.findings.push(refusal.finding("the needed collection", place));
+        }
     }
 
     /// The environment of the run; every collection must mean the same file by its name.

@@ -7,6 +7,8 @@
 
 mod build;
 mod circles;
+mod destinations;
+mod files;
 mod names;
 mod scope;
 mod unset;
@@ -22,8 +24,10 @@ use crate::files::root::Root;
 use crate::template::Engine;
 
 pub use build::{Inputs, build};
+pub use destinations::{allowed, beyond};
+pub use files::tls;
 pub use names::{all_templates, sent_templates, wanted_names};
-pub use scope::{Found, Scope};
+pub use scope::{Decision, Found, Scope, Taint};
 pub use unset::ways_to_give;
 pub use validate::{Rules, validate};
 

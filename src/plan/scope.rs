@@ -39,10 +39,19 @@ impl Found {
     fn plain(value: Value) -> Self {
         Self { value: Arc::new(value), secret: false, origin: None, given: false }
     }
+
+    /// What it gives to a value that is made of it.
+    #[must_use]
+    pub fn taint(&self) -> Taint {
+        match self.secret {
+            true => Taint { secret: true, origin: self.origin.clone(), given: self.given },
+            false => Taint::default(),
+        }
+    }
 }
 
 /// What a value gets from everything that it was made of.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Taint {
     /// Whether a secret is among it.
     pub secret: bool,
@@ -53,12 +62,32 @@ pub struct Taint {
 }
 
 impl Taint {
-    fn add(&mut self, part: &Found) {
+    /// Adds what another part brings.
+    pub fn add(&mut self, part: &Self) {
         if part.secret {
             self.origin = if self.secret && self.origin != part.origin { None } else { part.origin.clone() };
             self.secret = true;
             self.given |= part.given;
         }
+    }
+}
+
+/// What decided if a collection passed.
+#[derive(Debug, Clone, Default)]
+pub struct Decision {
+    /// The secrets that did.
+    pub taint: Taint,
+    /// The full name of the first request that brought one in.
+    pub request: Option<String>,
+}
+
+impl Decision {
+    /// Adds the secrets that decided what came of a request.
+    pub fn add(&mut self, part: &Taint, request: Option<&str>) {
+        if part.secret && self.request.is_none() {
+            self.request = request.map(str::to_owned);
+        }
+        self.taint.add(part);
     }
 }
 
@@ -70,7 +99,11 @@ pub struct Scope<'r> {
     own: HashMap<&'r str, &'r Variable>,
     /// What other collections of the run gave.
     inherited: HashMap<String, Found>,
+    /// Collections without whose success these requests are not sent, with the secrets that decided about it.
+    followed: Vec<(String, Decision)>,
     captures: RefCell<HashMap<String, Found>>,
+    /// Names of which secrets decided whether they have a value.
+    doubts: RefCell<HashMap<String, Taint>>,
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
     used: RefCell<HashSet<&'r str>>,
@@ -87,7 +120,9 @@ impl<'r> Scope<'r> {
             engine,
             own: collection.variables.iter().map(|variable| (variable.name.as_str(), variable)).collect(),
             inherited: HashMap::new(),
+            followed: Vec::new(),
             captures: RefCell::default(),
+            doubts: RefCell::default(),
             memo: RefCell::default(),
             active: RefCell::default(),
             used: RefCell::default(),
@@ -111,10 +146,48 @@ impl<'r> Scope<'r> {
         self.inherited.insert(name.to_owned(), captured);
     }
 
+    /// Notes that the collection `name` had to pass first, and the secrets that decided about that.
+    pub fn follow(&mut self, name: &str, outcome: &Decision) {
+        if outcome.taint.secret {
+            self.followed.push((name.to_owned(), outcome.clone()));
+        }
+    }
+
+    /// What was noted with [`Self::follow`].
+    #[must_use]
+    pub fn followed(&self) -> &[(String, Decision)] {
+        &self.followed
+    }
+
     /// Adds what an answer gave. Collection variables that read it are evaluated again.
     pub fn capture(&self, name: &str, captured: Found) {
-        self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
+        self.forget(name);
         self.captures.borrow_mut().insert(name.to_owned(), captured);
+    }
+
+    /// Notes the secrets that decided whether `name` has a value: who asks for that is told something of them.
+    pub fn add_doubt(&self, name: &str, taint: &Taint) {
+        if taint.secret {
+            self.forget(name);
+            self.doubts.borrow_mut().entry(name.to_owned()).or_default().add(taint);
+        }
+    }
+
+    /// The secrets that decided whether `name` has a value.
+    #[must_use]
+    pub fn doubt(&self, name: &str) -> Taint {
+        self.doubts.borrow().get(name).cloned().unwrap_or_default()
+    }
+
+    /// All names with the secrets that decided whether they have a value.
+    #[must_use]
+    pub fn doubts(&self) -> Vec<(String, Taint)> {
+        self.doubts.borrow().iter().map(|(name, taint)| (name.clone(), taint.clone())).collect()
+    }
+
+    /// Collection variables that read `name` are evaluated again.
+    fn forget(&self, name: &str) {
+        self.memo.borrow_mut().retain(|variable, _| !self.depends(variable, name, &mut Vec::new()));
     }
 
     /// What the requests of this collection captured and stored so far.
@@ -134,6 +207,12 @@ impl<'r> Scope<'r> {
             .flat_map(|template| template.reads())
             .filter_map(|read| read.path.first())
             .any(|root| root == name || self.depends(root, name, seen))
+    }
+
+    /// Whether `name` is a variable of the collection itself, which decides what members it has.
+    #[must_use]
+    pub fn is_own(&self, name: &str) -> bool {
+        !self.has_above(name) && self.own.contains_key(name)
     }
 
     /// The value of `name` in the highest layer that has one.
@@ -207,14 +286,16 @@ impl<'r> Scope<'r> {
         }
     }
 
-    /// What a value gets that is made of `reads`. A name without a value adds nothing.
+    /// What a value gets that is made of `reads`. A name without a value adds what decided that it has none.
     pub fn taint(&self, reads: &mut dyn Iterator<Item = &Read>) -> Taint {
         let mut taint = Taint::default();
-        for read in reads.filter(|read| !read.presence_only) {
-            if let Some(root) = read.path.first()
+        for read in reads {
+            let Some(root) = read.path.first() else { continue };
+            taint.add(&self.doubt(root));
+            if !read.presence_only
                 && let Ok(Some(part)) = self.find(root)
             {
-                taint.add(&part);
+                taint.add(&part.taint());
             }
         }
         taint
@@ -242,8 +323,6 @@ impl<'r> Scope<'r> {
         if named || secret {
             self.values.protect(&value);
         }
-        // What the collection itself says under such a name came from no answer.
-        let origin = if named && !secret { None } else { origin };
         let found = Found { value: Arc::new(value), secret: secret || named, origin, given };
         self.memo.borrow_mut().insert(key, found.clone());
         Ok(Some(found))

@@ -3,56 +3,82 @@
 use std::collections::{BTreeMap, HashSet};
 
 use crate::auth::Choice;
-use crate::collection::{Body, Request};
+use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::Values;
+use crate::http::Proxy;
 use crate::mask::Masker;
 use crate::trust::HostRule;
 
 use super::Plan;
 use super::circles::{collection_circles, environment_circles};
+use super::destinations::{ForeignEndpoint, foreign_endpoints};
+use super::files::{body_file, tls, variable_files};
 use super::names::Names;
 use super::unset::must_be_set;
 
 /// What the command line changes about the checks.
 #[derive(Debug, Clone, Copy)]
-pub struct Rules {
+pub struct Rules<'r> {
     /// Stores live for this run only.
     pub no_save: bool,
     /// `check` without an environment: a name that only an environment can give is no finding.
     pub open: bool,
     /// Whether a run follows: values must be set then.
     pub run: bool,
+    /// `--allow-host`.
+    pub allow_host: &'r [HostRule],
 }
 
 /// Finds everything that is wrong with `plan`.
 ///
 /// # Errors
 /// The findings, in the order of the files.
-pub fn validate(plan: &Plan, process: &BTreeMap<String, String>, masker: &Masker, rules: Rules) -> Result<(), Vec<Diagnostic>> {
+pub fn validate(
+    plan: &Plan,
+    process: &BTreeMap<String, String>,
+    masker: &Masker,
+    rules: Rules<'_>,
+) -> Result<(), Vec<Diagnostic>> {
     let names = Names::new(plan, rules.open);
-    let mut findings = static_findings(plan, &names, process, rules);
+    let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
+    let foreign = foreign_endpoints(plan, &values, rules.allow_host);
+    let mut findings = static_findings(plan, &names, &values, (rules, &foreign));
+    findings.extend(foreign.into_iter().map(|foreign| foreign.finding));
     if findings.is_empty() && rules.run {
         if plan.units.iter().all(|unit| unit.collection.requests.is_empty()) {
             findings.push(Diagnostic::error("there is nothing to run: the collection has no requests"));
         }
-        let values = Values::new(&plan.environment, &plan.engine, process, Some(&plan.root), masker);
         must_be_set(plan, &names, &values, &mut findings);
     }
     if findings.is_empty() { Ok(()) } else { Err(findings) }
 }
 
 /// What is wrong with the readable parts of a plan whose files have mistakes. With `open` an unknown name is no finding.
-pub(super) fn findings_of(plan: &Plan, open: bool) -> Vec<Diagnostic> {
-    static_findings(plan, &Names::new(plan, open), &BTreeMap::new(), Rules { no_save: false, open, run: false })
+pub(super) fn findings_of(plan: &Plan, open: bool, masker: &Masker) -> Vec<Diagnostic> {
+    let process = BTreeMap::new();
+    let values = Values::new(&plan.environment, &plan.engine, &process, Some(&plan.root), masker);
+    let rules = Rules { no_save: false, open, run: false, allow_host: &[] };
+    static_findings(plan, &Names::new(plan, open), &values, (rules, &[]))
 }
 
-/// What can be told without a single value.
-fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, String>, rules: Rules) -> Vec<Diagnostic> {
+/// What can be told without a value that must be set or a run brings.
+fn static_findings<'p>(
+    plan: &'p Plan,
+    names: &Names<'_>,
+    values: &'p Values<'p>,
+    (rules, foreign): (Rules<'_>, &[ForeignEndpoint<'_>]),
+) -> Vec<Diagnostic> {
+    let process = values.process();
     let mut findings = Vec::new();
     names.environment(&mut findings);
     hosts(plan, &mut findings);
     proxy(plan, &mut findings);
+    // Without a collection nothing is sent: who only looks at values needs no certificates.
+    if !plan.units.is_empty() {
+        findings.extend(tls(&plan.environment).err().into_iter().flatten());
+    }
+    variable_files(plan, process, &mut findings);
     environment_circles(plan, process, &mut findings);
     for unit in 0..plan.units.len() {
         names.collection(unit, &mut findings);
@@ -61,9 +87,9 @@ fn static_findings(plan: &Plan, names: &Names<'_>, process: &BTreeMap<String, St
         let collection = &plan.units[unit].collection;
         for (index, request) in collection.requests.iter().enumerate() {
             names.request(unit, index, &mut findings);
-            auth(plan, (unit, rules.open), request, &mut findings);
+            auth(plan, (unit, rules.open), request, foreign, &mut findings);
             stores(plan, request, rules, &mut findings);
-            body_file(plan, unit, request, &mut findings);
+            body_file(plan, names, values, (unit, request), &mut findings);
         }
     }
     findings.extend(names.without_environment());
@@ -95,14 +121,20 @@ fn hosts(plan: &Plan, findings: &mut Vec<Diagnostic>) {
 /// What can be seen of a proxy without asking it.
 fn proxy(plan: &Plan, findings: &mut Vec<Diagnostic>) {
     if let Some((text, place)) = &plan.environment.proxy
-        && !url::Url::parse(text).is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+        && let Err(error) = Proxy::parse(text, Vec::new())
     {
-        findings.push(place.error("`proxy` must be an `http://` or `https://` URL"));
+        findings.push(place.error(error.to_string()));
     }
 }
 
 /// A definition that a request names must exist and be one that this version can use.
-fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &mut Vec<Diagnostic>) {
+fn auth(
+    plan: &Plan,
+    (unit, open): (usize, bool),
+    request: &Request,
+    foreign: &[ForeignEndpoint<'_>],
+    findings: &mut Vec<Diagnostic>,
+) {
     let Choice::Named { name, place } = &request.auth else { return };
     if plan.uncertain.contains(name) {
         return;
@@ -110,6 +142,8 @@ fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &
     let own = &plan.units[unit].collection.auth;
     let all = || plan.environment.auth.iter().chain(own);
     let finding = match all().find(|definition| definition.name == *name) {
+        // It is refused, whatever it is called for.
+        Some(definition) if foreign.iter().any(|foreign| std::ptr::eq(foreign.definition, definition)) => return,
         Some(_) => return,
         // Only an environment can tell.
         None if open => return,
@@ -129,7 +163,7 @@ fn auth(plan: &Plan, (unit, open): (usize, bool), request: &Request, findings: &
 
 const NO_STORE: &str = "choose one with `--env NAME`, or keep the value for this run only with `--no-save`";
 
-fn stores(plan: &Plan, request: &Request, rules: Rules, findings: &mut Vec<Diagnostic>) {
+fn stores(plan: &Plan, request: &Request, rules: Rules<'_>, findings: &mut Vec<Diagnostic>) {
     for store in &request.stores {
         let homeless = plan.environment.files.is_none() && !rules.no_save && !rules.open;
         // One word on it will do for a run.
@@ -147,17 +181,6 @@ fn stores(plan: &Plan, request: &Request, rules: Rules, findings: &mut Vec<Diagn
                     .help("store it under another name, or take the value out of the environment"),
             );
         }
-    }
-}
-
-/// A body file whose path is no template is looked for now.
-fn body_file(plan: &Plan, unit: usize, request: &Request, findings: &mut Vec<Diagnostic>) {
-    let Some(Body::File { path, .. }) = &request.body else { return };
-    let Some(text) = path.literal().and_then(|value| value.as_str()) else { return };
-    let folder = plan.units[unit].collection.path.parent().unwrap_or(std::path::Path::new("."));
-    if let Err(refusal) = plan.root.open(folder, text) {
-        let finding = path.place().error(format!("the body file {refusal}"));
-        findings.push(if refusal.is_policy() { finding.refusal() } else { finding });
     }
 }
 

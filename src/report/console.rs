@@ -91,7 +91,7 @@ impl<W: Write> Console<W> {
 
     fn notice(&mut self, notice: &Diagnostic) {
         if self.settings.verbosity > Verbosity::Quiet || notice.severity == Severity::Error {
-            self.page.text.push_str(&render(notice, self.settings.style));
+            self.page.text.push_str(&render(notice, self.settings.style, &self.page.masker));
         }
     }
 
@@ -156,6 +156,10 @@ impl<W: Write> Console<W> {
         }
         let Some(exchange) = step.exchange else { return };
         let response = &exchange.response;
+        // What looks wrong may be right, but of another request than the one that was written.
+        if !problems.is_empty() || self.settings.verbosity >= Verbosity::Heads {
+            wire::hops(&mut self.page, exchange);
+        }
         if !problems.is_empty() {
             let grant = answer::grant_type(step.request);
             let error = grant.and_then(|_| answer::oauth_error(response));
@@ -171,7 +175,7 @@ impl<W: Write> Console<W> {
         let expected = problems.is_empty() && step.request.assertions.status.is_some();
         if !expected && let Some(place) = redirect(response) {
             let place = self.page.safe(&wire::visible_location(place));
-            self.page.line(Paint::Faint, &format!("redirects to {place}; this version does not follow redirects"));
+            self.page.line(Paint::Faint, &format!("redirects to {place} (not followed)"));
         }
     }
 
@@ -193,8 +197,11 @@ impl<W: Write> Console<W> {
 
     fn summary(&mut self, summary: &Summary) {
         let Summary { passed, failed, errored, skipped, .. } = *summary;
-        let trouble =
-            failed + errored + summary.skipped_for_want > 0 || summary.unsaved || summary.refused || summary.interrupted;
+        let trouble = failed + errored + summary.skipped_for_want > 0
+            || summary.transport
+            || summary.unsaved
+            || summary.refused
+            || summary.interrupted;
         if self.settings.verbosity == Verbosity::Quiet && !trouble {
             return;
         }
@@ -347,13 +354,14 @@ fn push_reason(out: &mut String, reason: &Skipped) {
         Skipped::FailedNeed { name } => write!(out, "needs `{name}`, which failed"),
         Skipped::UnsavedValue => out.write_str("a value could not be saved before"),
         Skipped::NoToken { login } => write!(out, "no token for `{login}`"),
+        Skipped::RunTimeout => out.write_str("the time of the run was up (the limit is `--run-timeout`)"),
         Skipped::DryRun { name } => write!(out, "needs `{name}`, which only a real run gets"),
     };
 }
 
-/// Where a redirect points to (RFC 9110 §15.4).
+/// Where a redirect points to (RFC 9110 §15.4); 304 is none.
 fn redirect(response: &Response) -> Option<&str> {
-    if !(300..400).contains(&response.status) {
+    if !matches!(response.status, 300..=303 | 307 | 308) {
         return None;
     }
     response.header("location")

@@ -69,7 +69,7 @@ impl Page {
 
     /// Adds a finding, indented below its request.
     pub(super) fn finding(&mut self, finding: &Diagnostic) {
-        for line in render(finding, self.style).lines() {
+        for line in render(finding, self.style, &self.masker).lines() {
             self.text.push_str("  ");
             self.text.push_str(line);
             self.text.push('\n');

@@ -2,7 +2,7 @@
 
 use crate::diagnostic::Paint;
 use crate::event::Preview;
-use crate::http::{Body, Exchange, Response};
+use crate::http::{Body, Exchange, Hop, Response};
 use crate::mask::{MASK, is_secret_header, is_secret_name};
 
 use super::body::{is_binary, placeholder, shown};
@@ -17,6 +17,22 @@ pub(super) fn is_latin1(response: &Response) -> bool {
         let value = value.to_ascii_lowercase();
         value.contains("iso-8859-1") || value.contains("latin1")
     })
+}
+
+/// The redirects that led to an exchange: what was asked, where it was sent on to, and what did not go along.
+pub(super) fn hops(page: &mut Page, exchange: &Exchange) {
+    for (at, hop) in exchange.hops.iter().enumerate() {
+        let Hop { request, status, left_behind, .. } = hop;
+        let (from, to) = (visible_location(request.url.as_str()), visible_location(hop.location()));
+        let text = page.safe(&format!("redirect: {} {from} → {status} {to}", request.method));
+        page.line(Paint::Faint, &text);
+        if !left_behind.is_empty() {
+            let next = exchange.hops.get(at + 1).map_or(&exchange.request.url, |hop| &hop.request.url);
+            let place = next.origin().ascii_serialization();
+            let text = page.safe(&format!("left behind before {place}: {}", left_behind.join(", ")));
+            page.line(Paint::Faint, &text);
+        }
+    }
 }
 
 /// The heads of an exchange; the bodies too when `bodies`.

@@ -9,12 +9,13 @@ use crate::check::{self, Answer, Failure};
 use crate::collection::{Capture, Request, Source};
 use crate::event::Problem;
 use crate::mask::is_secret_name;
-use crate::plan::{Found, Scope};
+use crate::plan::{Found, Scope, Taint};
 use crate::template::{Engine, Template, Tree, Values};
 use crate::trust::Origin;
 
 use super::Run;
 use super::response::AnswerScope;
+use super::taint::{Echo, reads_of};
 
 /// What was taken from an answer.
 #[derive(Debug, Default)]
@@ -38,32 +39,49 @@ pub(super) struct Taken<'h> {
 
 impl Run<'_, '_> {
     /// Captures and stores. With an unexpected status nothing is stored, and what is missing is not worth telling.
-    pub(super) fn harvest<'h>(
+    pub(super) async fn harvest<'h>(
         &mut self,
         request: &'h Request,
         scope: &Scope<'_>,
         answer: &Answer<'_>,
         url: &Url,
-        expected: bool,
+        (expected, influence): (bool, &Taint),
     ) -> Harvest<'h> {
         self.learn_token_answer(answer);
         let mut harvest = Harvest::default();
-        let mut taken: Vec<Taken<'h>> = Vec::new();
+        let mut found = Vec::new();
         let stores = if expected { request.stores.as_slice() } else { &[] };
         let all = request.captures.iter().map(|capture| (capture, false)).chain(stores.iter().map(|store| (store, true)));
         for (capture, stored) in all {
             let mut render = |tree: &Tree<Template>| render_with(&self.plan.engine, scope, answer, tree);
             match check::take(capture, &request.full_name(), answer, &mut render) {
                 Ok(value) => {
-                    let captured = self.captured(capture, scope, value, url);
-                    taken.push(Taken { capture, captured, stored });
+                    if self.is_secret(capture, &value) {
+                        self.values.protect(&value);
+                    }
+                    found.push((capture, stored, value));
                 }
                 Err(failure) if !expected && failure.is_absence() => {}
                 Err(failure) => harvest.failures.push(failure),
             }
         }
+        // Every secret of the answer is known now.
+        let echo = Echo::new(answer, Origin::of(url), (self.masker, self.gate.given()));
+        for capture in request.products() {
+            let mut doubt = scope.taint(&mut reads_of(capture));
+            doubt.add(&echo.taint_of(capture));
+            scope.add_doubt(&capture.name, &doubt);
+        }
+        let captured = |(capture, stored, value): (&'h Capture, bool, Value)| {
+            let captured = self.captured(capture, value, &echo, (&scope.taint(&mut reads_of(capture)), influence));
+            Taken { capture, captured, stored }
+        };
+        let mut taken: Vec<Taken<'h>> = found.into_iter().map(captured).collect();
+        if let Some(outcome) = &mut self.outcome {
+            outcome.add(&echo.outcome(request, scope), Some(&request.full_name()));
+        }
         self.refuse_foreign(url, &mut taken, &mut harvest);
-        self.save(&taken, &mut harvest);
+        self.save(request, &taken, &mut harvest).await;
         for Taken { capture, captured, stored } in taken {
             if stored {
                 self.stored.insert(capture.name.clone(), captured.clone());
@@ -75,22 +93,21 @@ impl Run<'_, '_> {
         harvest
     }
 
-    /// A value with what `trust` needs to know of it. Its templates read more than the answer: a value that holds a secret of
-    /// the environment did not come from where the answer came from.
-    fn captured(&self, capture: &Capture, scope: &Scope<'_>, value: Value, url: &Url) -> Found {
-        let origin = Origin::of(url);
-        let own = match &capture.source {
-            Source::Value(template) => Some(template),
-            _ => None,
-        };
-        let templates = own.into_iter().chain(capture.default.iter().flat_map(|tree| tree.templates()));
-        let taint = scope.taint(&mut templates.flat_map(Template::reads));
-        let secret = self.is_secret(capture, &value) || taint.secret;
-        if secret {
+    /// A value with what `trust` needs to know of it: besides the answer it was made of what its templates read (`read`), and came
+    /// because of the secrets that decided about the request (`influence`). Neither came from where the answer came from.
+    fn captured(&self, capture: &Capture, value: Value, echo: &Echo<'_, '_>, (read, influence): (&Taint, &Taint)) -> Found {
+        let cut = echo.taint_of(capture);
+        let by_itself = self.is_secret(capture, &value);
+        if read.secret {
             self.values.protect(&value);
+        } else if cut.secret {
+            echo.pieces(&value).into_iter().for_each(|piece| self.values.protect(piece));
         }
-        let origin = if taint.secret && taint.origin != origin { None } else { origin };
-        Found { value: Arc::new(value), secret, origin, given: taint.given }
+        let mut taint = Taint { secret: by_itself, origin: echo.origin.clone(), given: false };
+        [&cut, read, influence].into_iter().for_each(|part| taint.add(part));
+        let given = taint.given || self.gate.given().finds(value.to_string().as_bytes());
+        let origin = if taint.secret { taint.origin } else { echo.origin.clone() };
+        Found { value: Arc::new(value), secret: taint.secret, origin, given }
     }
 
     /// Whether a captured value is a secret by itself. What holds a known secret is one, whatever the collection calls it.

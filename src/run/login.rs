@@ -54,6 +54,8 @@ impl Access<'_> {
         };
         request.headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
         request.headers.push((name.to_owned(), value));
+        // A redirect to another origin must not take it along, whatever the header is called.
+        request.secret.headers.push(name.to_owned());
     }
 
     /// Whether a renewed token may help: the server refuses this one (RFC 6750 §3.1). A token with too few rights is not helped.
@@ -75,11 +77,14 @@ impl<'r> Run<'r, '_> {
         let Method::Login(login) = &definition.method else { return Ok(None) };
         let named = self.named(renderer.unit, definition, login, environment);
         // Before a token is got for it: a code that can be used once must not be spent on a request that may not be sent.
-        let carried = Carried { name: format!("token of {}", definition.name), value: None, origin: None, given: false };
+        let carried =
+            Carried { name: format!("token of {}", definition.name), value: None, origin: None, given: false, outcome_of: None };
         let url = &rendered.request.url;
         let place = request.url.place();
-        let pass =
-            self.gate.pass(url, vec![carried.clone()]).map_err(|error| errored(problem_of(oauth_definition(error), &named)))?;
+        let pass = self
+            .gate
+            .pass(url, vec![carried.clone()], self.masker)
+            .map_err(|error| errored(problem_of(oauth_definition(error), &named)))?;
         pass.check(url).map_err(|refusal| {
             let finding = place.error(refusal.to_string()).refusal();
             let finding = refusal.hint().into_iter().fold(finding, Diagnostic::help);
@@ -143,21 +148,21 @@ impl<'r> Run<'r, '_> {
         Ok(())
     }
 
-    async fn token(
+    async fn token<'a>(
         &mut self,
-        renderer: &Renderer<'_, 'r>,
+        renderer: &Renderer<'a, 'r>,
         named: &Named<'_>,
         refused: Option<&Secret>,
     ) -> Result<Token, Problem> {
         let Named { name, login, place, environment } = named;
         let (login, environment) = (*login, *environment);
         let values = renderer.scope.environment();
-        let of_environment = EnvironmentFields { engine: &renderer.plan.engine, values, root: &renderer.plan.root };
+        let of_environment = EnvironmentFields { engine: &self.plan.engine, values, root: &self.plan.root };
         let own = OwnFields(renderer);
         let fields: &dyn Fields = if environment { &of_environment } else { &own };
         let endpoints = self.gate.endpoints(environment, name).map_err(|error| problem_of(oauth_definition(error), named))?;
         let sandbox = renderer.scope.environment().sandbox_url().and_then(|url| Origin::of(&Url::parse(&url).ok()?));
-        let guard = |url: &Url| endpoints.check(url);
+        let guard = |url: &Url, _| endpoints.check(url);
         let asking = Asking { name, login, fields, sandbox, guard: &guard, refused };
         let obtained = self.logins.token(&asking).await;
         for notice in self.logins.notices() {
@@ -227,10 +232,8 @@ impl Fields for OwnFields<'_, '_, '_> {
         let place = template.place();
         let plan = self.0.plan;
         let folder = plan.units[self.0.unit].collection.path.parent().unwrap_or(Path::new("."));
-        let mut opened = plan.root.open(folder, &text).map_err(|refusal| {
-            let finding = place.error(format!("the configuration file {refusal}"));
-            Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
-        })?;
+        let opened = plan.root.open(folder, &text);
+        let mut opened = opened.map_err(|refusal| Error::from(refusal.finding("the configuration file", place)))?;
         let bytes = opened.bytes(LARGEST_DOCUMENT);
         let bytes = bytes.map_err(|error| Error::from(place.error(format!("the configuration file {error}"))))?;
         Ok(Secret::new(String::from_utf8_lossy(&bytes).into_owned()))

@@ -11,7 +11,7 @@ use crate::auth::{Carrier, Choice, Definition, Method as AuthMethod, Scheme};
 use crate::collection::{Body, Field, Request};
 
 use crate::http;
-use crate::plan::{Found, Plan, Scope};
+use crate::plan::{Found, Plan, Scope, Taint};
 use crate::secret::Secret;
 use crate::template::{Engine, Error, RESERVED_IN_URL, Template, Tree, Values};
 
@@ -75,8 +75,21 @@ impl<'a> Renderer<'a, '_> {
         // Whether a request is sent at all tells something about what its `when` reads.
         let when = request.when.iter().map(|template| (template, false));
         for (template, environment) in self.templates(request).into_iter().chain(base).chain(when) {
-            for read in template.reads().iter().filter(|read| !read.presence_only) {
+            for read in template.reads() {
                 let Some(name) = read.path.first() else { continue };
+                let doubt = self.scope.doubt(name);
+                if !environment && doubt.secret && !carried.iter().any(|other| other.name == *name) {
+                    carried.push(Carried {
+                        name: name.clone(),
+                        value: None,
+                        origin: doubt.origin,
+                        given: doubt.given,
+                        outcome_of: None,
+                    });
+                }
+                if read.presence_only {
+                    continue;
+                }
                 if seen.contains(&(name.as_str(), environment)) {
                     continue;
                 }
@@ -84,19 +97,30 @@ impl<'a> Renderer<'a, '_> {
                 if environment {
                     let values = self.scope.environment();
                     if values.get(name)?.is_some_and(|found| found.secret) {
-                        carried.push(Carried { name: name.clone(), value: None, origin: None, given: values.is_given(name) });
+                        carried.push(Carried {
+                            name: name.clone(),
+                            value: None,
+                            origin: None,
+                            given: values.is_given(name),
+                            outcome_of: None,
+                        });
                     }
                 } else if let Some(found) = self.scope.find(name)?.filter(|found| found.secret) {
                     let Found { value, origin, given, .. } = found;
-                    let value = origin.as_ref().and_then(|_| value.as_str().map(Secret::new));
-                    carried.push(Carried { name: name.clone(), value, origin, given });
+                    let value = value.as_str().filter(|_| origin.is_some() || given).map(Secret::new);
+                    carried.push(Carried { name: name.clone(), value, origin, given, outcome_of: None });
                 }
             }
         }
         if let Some((Definition { name, method: AuthMethod::Scheme(scheme), .. }, true)) = self.definition(request)
             && scheme.literal_credential().is_some()
         {
-            carried.push(Carried { name: format!("auth {name}"), value: None, origin: None, given: false });
+            carried.push(Carried { name: format!("auth.{name}"), value: None, origin: None, given: false, outcome_of: None });
+        }
+        for (name, outcome) in self.scope.followed().iter().filter(|_| !request.always) {
+            let Taint { origin, given, .. } = outcome.taint.clone();
+            let outcome_of = Some((name.clone(), outcome.request.clone().unwrap_or_default()));
+            carried.push(Carried { name: name.clone(), value: None, origin, given, outcome_of });
         }
         Ok(carried)
     }
@@ -116,7 +140,10 @@ impl<'a> Renderer<'a, '_> {
             }
         }
         let mut query = self.pairs(&request.query)?;
-        self.authorise(request, &mut headers, &mut query)?;
+        let mut secret = http::SecretParts::default();
+        let tainted = request.headers.iter().filter(|field| !self.secrets_of(field.values.iter()).is_empty());
+        secret.headers.extend(tainted.map(|field| field.name.clone()));
+        secret.headers.extend(self.authorise(request, &mut headers, &mut query)?);
         append_query(&mut url, &query);
         let body = request.body.as_ref().map(|body| self.body(body)).transpose()?;
         if let Some(body) = &body
@@ -129,7 +156,23 @@ impl<'a> Renderer<'a, '_> {
         sent.headers = headers;
         let (body, body_text) = body.map(|body| (body.body, body.text)).unzip();
         sent.body = body;
+        let in_body = request.body.as_ref().map(|body| self.secrets_of(body.templates().into_iter()));
+        secret.body = in_body.filter(|names| !names.is_empty());
+        sent.secret = secret;
+        sent.redirects = request.redirects.unwrap_or(http::DEFAULT_REDIRECTS);
         Ok(Rendered { request: sent, body_text, carried: self.carried(request, based)? })
+    }
+
+    /// The names of the secrets that `templates` read.
+    fn secrets_of<'t>(&self, templates: impl Iterator<Item = &'t Template>) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for read in templates.flat_map(Template::reads) {
+            let Some(name) = read.path.first().filter(|name| !names.contains(name)) else { continue };
+            if self.scope.taint(&mut std::iter::once(read)).secret {
+                names.push(name.clone());
+            }
+        }
+        names
     }
 
     fn values(&self, field: &Field) -> Result<Vec<String>, Error> {
@@ -158,7 +201,7 @@ impl<'a> Renderer<'a, '_> {
             Tree::Map(entries) => {
                 let mut members = Map::new();
                 for (key, value) in entries {
-                    members.insert(self.engine().text(key, self.scope)?, self.tree(value)?);
+                    members.insert(self.protected(key, self.engine().text(key, self.scope)?), self.tree(value)?);
                 }
                 Value::Object(members)
             }
@@ -220,18 +263,19 @@ impl<'a> Renderer<'a, '_> {
         }
     }
 
-    /// Adds what the request is authorised with. It replaces a header of the same name.
+    /// Adds what the request is authorised with. It replaces a header of the same name. Gives the name of the header that holds
+    /// it, if one does.
     fn authorise(
         &self,
         request: &Request,
         headers: &mut Vec<(String, String)>,
         query: &mut Vec<(String, String)>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<String>, Error> {
         let named = self.definition(request);
         let (scheme, environment) = match (&request.auth, &named) {
             (Choice::Inline(scheme), _) => (scheme, false),
             (_, Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment))) => (scheme, *environment),
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         let text = |template: &Template| self.text_of(template, environment);
         let mut set = |name: &str, value: String| {
@@ -252,7 +296,10 @@ impl<'a> Renderer<'a, '_> {
                 let pair = format!("{user}:{}", text(password)?);
                 set("Authorization", format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)));
             }
-            Scheme::ApiKey { carrier: Carrier::Header, name, value } => set(name, fit_for_header(name, text(value)?, value)?),
+            Scheme::ApiKey { carrier: Carrier::Header, name, value } => {
+                set(name, fit_for_header(name, text(value)?, value)?);
+                return Ok(Some(name.clone()));
+            }
             Scheme::ApiKey { carrier: Carrier::Query, name, value } => query.push((name.clone(), text(value)?)),
             Scheme::ApiKey { carrier: Carrier::Cookie, name, value } => {
                 let cookie = fit_for_header("Cookie", format!("{name}={}", text(value)?), value)?;
@@ -262,7 +309,8 @@ impl<'a> Renderer<'a, '_> {
                 }
             }
         }
-        Ok(())
+        // All others are known by their name.
+        Ok(None)
     }
 
     fn body(&self, body: &Body) -> Result<RenderedBody, Error> {
@@ -285,10 +333,8 @@ impl<'a> Renderer<'a, '_> {
     fn file(&self, path: &Template, content_type: Option<&Template>) -> Result<RenderedBody, Error> {
         let named = self.engine().text(path, self.scope)?;
         let folder = self.plan.units[self.unit].collection.path.parent().unwrap_or(Path::new("."));
-        let opened = self.plan.root.open(folder, &named).map_err(|refusal| {
-            let finding = path.place().error(format!("the body file {refusal}"));
-            Error::from(if refusal.is_policy() { finding.refusal() } else { finding })
-        })?;
+        let opened = self.plan.root.open(folder, &named);
+        let opened = opened.map_err(|refusal| Error::from(refusal.finding("the body file", path.place())))?;
         let body = http::Body::file(opened.file)
             .map_err(|error| Error::from(path.place().error(format!("the body file `{named}` can't be read: {error}"))))?;
         let content_type = match content_type {

@@ -8,18 +8,18 @@ use crate::event::{Problem, ProblemKind};
 use crate::store::{Keep, Store, StoreError};
 use crate::trust::{Allowed, Origin};
 
-use super::Run;
 use super::harvest::{Harvest, Taken};
+use super::{Run, UnderWay};
 
 impl Run<'_, '_> {
     /// Looks, once a run and before the first request that stores something, whether a save can work: a code or refresh token that
     /// can be used once must not be spent on an answer that can't be kept.
-    pub(super) fn prepare_store(&mut self, request: &Request) -> Result<(), Problem> {
+    pub(super) async fn prepare_store(&mut self, request: &Request) -> Result<(), Problem> {
         let (Some(store), Some(first), false) = (self.store, request.stores.first(), self.policy.no_save) else { return Ok(()) };
         if self.prepared {
             return Ok(());
         }
-        match store.prepare() {
+        match store.prepare().await {
             Ok(made) => {
                 self.prepared = true;
                 if let Some(made) = made {
@@ -61,7 +61,7 @@ impl Run<'_, '_> {
     }
 
     /// Saves what was stored, all in one go, before anything else happens with it.
-    pub(super) fn save(&mut self, taken: &[Taken<'_>], harvest: &mut Harvest<'_>) {
+    pub(super) async fn save(&mut self, request: &Request, taken: &[Taken<'_>], harvest: &mut Harvest<'_>) {
         let stored = || taken.iter().filter(|taken| taken.stored);
         let Some(first) = stored().next() else { return };
         if self.policy.no_save {
@@ -76,7 +76,11 @@ impl Run<'_, '_> {
         let kept: Vec<Keep<'_>> = stored()
             .map(|taken| Keep { name: &taken.capture.name, value: &taken.captured.value, secret: taken.captured.secret })
             .collect();
-        match store.keep(&kept) {
+        let names = kept.iter().map(|keep| keep.name.to_owned()).collect();
+        self.under_way = Some(UnderWay::Save { request: request.full_name(), names });
+        let saved = store.keep(&kept).await;
+        self.under_way = None;
+        match saved {
             Ok(()) => harvest.saved = true,
             Err(error) => {
                 self.unsaved = true;

@@ -2,22 +2,23 @@
 
 use std::time::Instant;
 
+use url::Url;
+
 use crate::check::{self, Answer, Failure};
 use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::event::{Outcome, Preview, Problem, ProblemKind, Skipped, Step};
-use crate::http::{self, Exchange};
-use crate::mask::Masker;
-use crate::plan::{Scope, all_templates};
+use crate::http::{self, Exchange, Luggage};
+use crate::plan::{Scope, Taint, all_templates};
 use crate::template::{self, Template, Tree, Values as _};
-use crate::trust::{Allowed, Origin};
+use crate::trust::{Allowed, Origin, Refusal};
 
-use super::Run;
 use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
 use super::login::{Access, tokens_of};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
+use super::{Run, UnderWay};
 
 impl<'r> Run<'r, '_> {
     /// Takes a request through all its stages and tells how it ended.
@@ -33,7 +34,13 @@ impl<'r> Run<'r, '_> {
         {
             return self.finish(blank(outcome));
         }
-        let ready = match self.may_run(request, &renderer) {
+        let mut influence = renderer.decision(request);
+        let may_run = self.may_run(request, &renderer);
+        if may_run.is_ok() {
+            influence.add(&renderer.disguised(request));
+        }
+        self.note(&influence, request, scope);
+        let ready = match may_run {
             Ok(()) => renderer.render(request).map_err(|error| Outcome::Errored(Box::new(build_problem(error, request)))),
             Err(outcome) => Err(outcome),
         };
@@ -55,7 +62,7 @@ impl<'r> Run<'r, '_> {
         let named = renderer.templates(request).into_iter().map(|(template, _)| template);
         let reads = named.chain(all_templates(request)).flat_map(Template::reads);
         scope.mark_used(&mut reads.filter_map(|read| read.path.first()).map(String::as_str));
-        if let Err(problem) = self.prepare_store(request) {
+        if let Err(problem) = self.prepare_store(request).await {
             return self.finish(blank(Outcome::Errored(Box::new(problem))));
         }
         let access = match self.access(request, &renderer, &mut rendered).await {
@@ -63,12 +70,24 @@ impl<'r> Run<'r, '_> {
             Err(outcome) => return self.finish(blank(outcome)),
         };
         let body = rendered.request.body.clone();
-        self.under_way = Some(request.full_name());
+        self.under_way = Some(UnderWay::Answer { request: request.full_name() });
         let sent = self.send(rendered, request, (&renderer, access)).await;
         self.under_way = None;
         match sent {
-            Ok(exchange) => self.judge(request, scope, (&exchange, body.as_ref()), started),
+            Ok(exchange) => {
+                // A redirect may have turned the request into one without a body.
+                let body = body.filter(|_| exchange.request.body_size > 0);
+                self.judge((request, &influence), scope, (&exchange, body.as_ref()), started).await
+            }
             Err(problem) => self.finish(blank(Outcome::Errored(Box::new(problem)))),
+        }
+    }
+
+    /// Notes the secrets on which it depends what comes of a request: of all that it gives, and of the collection.
+    fn note(&mut self, influence: &Taint, request: &Request, scope: &Scope<'_>) {
+        request.products().for_each(|product| scope.add_doubt(&product.name, influence));
+        if let Some(outcome) = &mut self.outcome {
+            outcome.add(influence, Some(&request.full_name()));
         }
     }
 
@@ -142,6 +161,7 @@ impl<'r> Run<'r, '_> {
         (renderer, access): (&Renderer<'a, 'r>, Option<Access<'a>>),
     ) -> Result<Exchange, Problem> {
         let pass = self.admit(&mut rendered, request)?;
+        self.mark_known(&mut rendered.request);
         let Some(mut access) = access else { return self.exchange(rendered.request, request, &pass).await };
         let bare = rendered.request.clone();
         access.authorise(&mut rendered.request);
@@ -155,9 +175,19 @@ impl<'r> Run<'r, '_> {
         self.exchange(again, request, &pass).await
     }
 
-    async fn exchange(&self, sent: http::Request, request: &Request, pass: &Pass) -> Result<Exchange, Problem> {
+    async fn exchange(&self, mut sent: http::Request, request: &Request, pass: &Pass) -> Result<Exchange, Problem> {
         let place = request.url.place();
-        self.client.send(sent, &|url| pass.check(url)).await.map_err(|error| {
+        let guard = |url: &Url, luggage| match luggage {
+            Luggage::All => pass.check(url),
+            Luggage::UrlOnly => pass.check_redirect(url),
+        };
+        // The run's own limit, when it comes before the request's.
+        let last = self.time_left().filter(|left| *left < sent.timeout);
+        sent.timeout = last.unwrap_or(sent.timeout);
+        self.client.send(sent, &guard).await.map_err(|mut error| {
+            if let (Some(_), Some(whole)) = (last, self.policy.run_timeout) {
+                error.blame_run(whole);
+            }
             let kind = match error.class() {
                 http::Class::Request => ProblemKind::Build,
                 http::Class::Transport => ProblemKind::Transport,
@@ -181,45 +211,66 @@ impl<'r> Run<'r, '_> {
         let place = request.url.place();
         let refused = |diagnostic: Diagnostic| Problem { kind: ProblemKind::Policy, diagnostic: diagnostic.refusal() };
         let build = |error: template::Error| build_problem(error, request);
+        let by_policy = |refusal: &Refusal| {
+            let finding = place.error(refusal.to_string());
+            refused(refusal.hint().into_iter().fold(finding, Diagnostic::help))
+        };
+        self.client.admits(&sent.url).map_err(|refusal| by_policy(&refusal))?;
         let origin = Origin::of(&sent.url);
-        let returning = Masker::new();
-        for value in carried.iter().filter(|secret| secret.origin == origin).filter_map(|secret| secret.value.as_ref()) {
-            returning.learn(value);
-        }
-        let pass = self.gate.pass(&sent.url, carried).map_err(build)?;
+        let pass = self.gate.pass(&sent.url, carried, self.masker).map_err(build)?;
+        let returning = pass.returning(origin.as_ref());
         let mut parts: Vec<&[u8]> = vec![sent.url.as_str().as_bytes()];
         parts.extend(sent.headers.iter().map(|(_, value)| value.as_bytes()));
-        if let Some(http::Body::Bytes(bytes)) = &sent.body {
-            parts.push(bytes);
-        }
-        if pass.check(&sent.url).is_ok() && self.gate.finds_stray(&sent.url, self.masker, &parts, &returning).map_err(build)? {
+        let file = match &sent.body {
+            Some(http::Body::Bytes(bytes)) => {
+                parts.push(bytes);
+                None
+            }
+            Some(file @ http::Body::File { .. }) => Some(file),
+            None => None,
+        };
+        let strays = || {
+            let stray = self.gate.finds_stray(&sent.url, self.masker, &parts, &returning)?;
+            Ok(stray || file.map_or(Ok(false), |file| self.gate.finds_stray_in(file, &sent.url, self.masker))?)
+        };
+        if pass.check(&sent.url).is_ok() && strays().map_err(build)? {
             let finding = place.error("the request holds a known secret, and its host is not allowed to get one");
             return Err(refused(match origin {
                 Some(origin) => finding.help(format!("add this to the environment: {}", Allowed::line_to_add(&origin))),
                 None => finding,
             }));
         }
-        pass.check(&sent.url).map_err(|refusal| {
-            let finding = place.error(refusal.to_string());
-            refused(match refusal.hint() {
-                Some(hint) => finding.help(hint),
-                None => finding,
-            })
-        })?;
-        // A front that serves many hosts passes a request on by this header, not by the address.
+        pass.check(&sent.url).map_err(|refusal| by_policy(&refusal))?;
+        // A front that serves many hosts passes a request on by this header, not by the address. A run that is held to a few
+        // hosts must not reach another one through it either.
         let host = sent.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| value.as_str());
-        if let Some(host) = host.filter(|host| pass.carries() && !host.eq_ignore_ascii_case(sent.url.authority())) {
+        if let Some(host) =
+            host.filter(|host| (pass.carries() || self.client.is_held()) && !host.eq_ignore_ascii_case(sent.url.authority()))
+        {
+            let field = request.headers.iter().find(|field| field.name.eq_ignore_ascii_case("host"));
+            let place = field.map_or(place, |field| &field.place);
             let finding =
-                place.error(format!("the header `Host: {host}` would lead a secret to another host than that of the url"));
+                place.error(format!("the header `Host: {host}` would lead the request to another host than that of the url"));
             return Err(refused(finding.help("take the header out, or put that host into the url")));
         }
         Ok(pass)
     }
 
+    /// The second belt of redirects: marks what holds a known secret, however it came there.
+    fn mark_known(&self, request: &mut http::Request) {
+        let holding = request.headers.iter().filter(|(_, value)| self.masker.finds(value.as_bytes()));
+        request.secret.headers.extend(holding.map(|(name, _)| name.clone()));
+        if let Some(http::Body::Bytes(bytes)) = &request.body
+            && self.masker.finds(bytes)
+        {
+            request.secret.body.get_or_insert_default();
+        }
+    }
+
     /// Takes values from the answer, saves what is stored, then looks at what must hold.
-    fn judge(
+    async fn judge(
         &mut self,
-        request: &Request,
+        (request, influence): (&Request, &Taint),
         scope: &Scope<'_>,
         (exchange, sent): (&Exchange, Option<&http::Body>),
         started: Instant,
@@ -232,7 +283,7 @@ impl<'r> Run<'r, '_> {
         }
         let unexpected = check::status(&request.assertions, &request.place, response.status);
         let Harvest { captured, stored, saved, failures, mut problems } =
-            self.harvest(request, scope, &answer, url, unexpected.is_none());
+            self.harvest(request, scope, &answer, url, (unexpected.is_none(), influence)).await;
         let mask = |text: &str| self.masker.mask(text);
         let status_failed = unexpected.is_some();
         let mut add = |kind: ProblemKind, failure: &Failure| {

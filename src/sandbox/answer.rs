@@ -1,5 +1,7 @@
 //! An answer as the handlers make it, and the three shapes that Box gives them: OAuth JSON, API JSON and error JSON.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -10,12 +12,16 @@ pub(super) struct Answer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// How long it is kept back: a fault.
+    pub(super) delay: Duration,
+    /// Whether it is never sent, and the connection closed instead: a fault.
+    pub(super) is_dropped: bool,
 }
 
 impl Answer {
     /// An answer without a body.
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self { status, headers: HeaderMap::new(), body: Bytes::new() }
+        Self { status, headers: HeaderMap::new(), body: Bytes::new(), delay: Duration::ZERO, is_dropped: false }
     }
 
     /// JSON.
@@ -25,7 +31,7 @@ impl Answer {
 
     /// Any text under its media type.
     pub(super) fn text(status: StatusCode, media_type: &'static str, text: impl Into<Bytes>) -> Self {
-        let answer = Self { status, headers: HeaderMap::new(), body: text.into() };
+        let answer = Self { body: text.into(), ..Self::empty(status) };
         answer.with(header::CONTENT_TYPE, HeaderValue::from_static(media_type))
     }
 

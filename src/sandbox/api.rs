@@ -9,8 +9,10 @@ use serde_json::{Value, json};
 use super::answer::{Answer, Problem};
 use super::call::{Call, shortened};
 use super::service::Core;
-use super::token::Kind as TokenKind;
+use super::terms::{Right, Terms};
+use super::token::{Kind as TokenKind, Token};
 use super::tree::{Item, Kind, ROOT, Refused, Tree};
+use super::users::{self, OWNER, User};
 use crate::clock::Timestamp;
 
 /// Entries of a page of items: without a word, and at most.
@@ -21,13 +23,23 @@ const LARGEST_OFFSET: usize = 10_000;
 
 /// Answers a call below `/2.0`. Who shows no good token learns nothing else.
 pub(super) fn answer(core: &mut Core, call: &Call, resource: &[&str], now: Timestamp) -> Answer {
-    if !is_authorized(core, call, now) {
+    core.stats.api_calls.requests += 1;
+    let token = call.bearer().and_then(|text| core.keeper.good(text, now)).filter(|token| token.kind == TokenKind::Access);
+    let Some(token) = token else {
+        core.stats.api_calls.unauthorized += 1;
         return unauthorized(core);
+    };
+    let user = match acting(&token, call) {
+        Some(user) => user,
+        None => return denied(core),
+    };
+    if let Err(lack) = permit(&core.tree, &token.terms, call, resource) {
+        return lacking(core, lack);
     }
     // A `HEAD` is answered like a `GET`; the server leaves the body out.
     let method = if call.method == Method::HEAD { &Method::GET } else { &call.method };
     match (resource, method) {
-        (["users", "me"], &Method::GET) => Answer::json(StatusCode::OK, &user()),
+        (["users", "me"], &Method::GET) => Answer::json(StatusCode::OK, &user.full()),
         (["users", "me"], _) => core.not_allowed("GET, HEAD"),
         (["folders"], &Method::POST) => create_folder(core, call, now),
         (["folders"], _) => core.not_allowed("POST"),
@@ -44,9 +56,59 @@ pub(super) fn answer(core: &mut Core, call: &Call, resource: &[&str], now: Times
     }
 }
 
-fn is_authorized(core: &mut Core, call: &Call, now: Timestamp) -> bool {
-    let Some(token) = call.bearer().and_then(|text| core.keeper.key().read(text)) else { return false };
-    token.kind == TokenKind::Access && !token.is_expired(now) && !core.keeper.ledger().is_revoked(token.family)
+/// Whom a call acts for: the token's user, or the one of `as-user`, which only an admin with an unrestricted token may name.
+fn acting(token: &Token, call: &Call) -> Option<&'static User> {
+    let own = token.terms.user.as_deref().map_or(Some(OWNER), users::find)?;
+    match call.as_user() {
+        None => Some(own),
+        Some(id) => users::find(id).filter(|_| own.is_admin && !token.terms.is_restricted()),
+    }
+}
+
+/// What a restricted token lacks.
+enum Lack {
+    Scope,
+    /// It was made for another file or folder.
+    Item,
+}
+
+/// Whether the token may do what is asked: by scope, and by the item that it was made for.
+fn permit(tree: &Tree, terms: &Terms, call: &Call, resource: &[&str]) -> Result<(), Lack> {
+    let right = match (&call.method, resource) {
+        (&Method::POST, _) => Right::Upload,
+        (&Method::DELETE, _) => Right::Delete,
+        (_, ["files", _, "content"]) => Right::Download,
+        _ => Right::See,
+    };
+    if !terms.allow(right) {
+        return Err(Lack::Scope);
+    }
+    let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+    let id = match resource {
+        ["folders" | "files", id, ..] => Some(*id),
+        ["folders"] => body.pointer("/parent/id").and_then(Value::as_str),
+        _ => None,
+    };
+    // What does not exist is told as such.
+    let is_outside = |root: &String| id.is_some_and(|id| tree.item(id).is_some() && !tree.is_within(id, root));
+    if terms.item.as_ref().is_some_and(is_outside) { Err(Lack::Item) } else { Ok(()) }
+}
+
+/// 403: the scope is missing as RFC 6750 §3.1 says it, or the item is out of reach.
+fn lacking(core: &mut Core, lack: Lack) -> Answer {
+    const CHALLENGE: &str = r#"Bearer realm="Service", error="insufficient_scope", error_description="The request requires higher privileges than provided by the access token.""#;
+    let message = "The request requires higher privileges than provided by the access token.";
+    match lack {
+        Lack::Item => denied(core),
+        Lack::Scope => core
+            .error(&Problem { status: StatusCode::FORBIDDEN, code: "insufficient_scope", message, context: None })
+            .with(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE)),
+    }
+}
+
+fn denied(core: &mut Core) -> Answer {
+    let (code, message) = ("access_denied_insufficient_permissions", "Access denied - insufficient permission");
+    core.error(&Problem { status: StatusCode::FORBIDDEN, code, message, context: None })
 }
 
 fn unauthorized(core: &mut Core) -> Answer {
@@ -152,24 +214,6 @@ fn bad_request(core: &mut Core, reason: &str, name: &str, message: &str) -> Answ
     core.error(&Problem { status: StatusCode::BAD_REQUEST, code: "bad_request", message: "Bad Request", context })
 }
 
-const USER_ID: &str = "20000000001";
-const USER_NAME: &str = "Sandbox User";
-const USER_LOGIN: &str = "sandbox@example.com";
-
-fn mini_user() -> Value {
-    json!({"type": "user", "id": USER_ID, "name": USER_NAME, "login": USER_LOGIN})
-}
-
-fn user() -> Value {
-    json!({
-        "type": "user", "id": USER_ID, "name": USER_NAME, "login": USER_LOGIN,
-        "created_at": "2025-01-15T09:00:00-08:00", "modified_at": "2025-01-15T09:00:00-08:00",
-        "language": "en", "timezone": "America/Los_Angeles",
-        "space_amount": 10_737_418_240_u64, "space_used": 1_024, "max_upload_size": 262_144_000,
-        "status": "active", "job_title": "", "phone": "", "address": "", "avatar_url": "", "notification_email": null,
-    })
-}
-
 fn type_of(item: &Item) -> &'static str {
     match item.kind {
         Kind::Folder => "folder",
@@ -195,6 +239,12 @@ fn mini(item: &Item) -> Value {
             })
         }
     }
+}
+
+/// What a down-scoped token is good for, as its answer says it.
+pub(super) fn object(item: &Item) -> Value {
+    let version = version_of(item);
+    json!({"type": type_of(item), "id": item.id, "sequence_id": version, "etag": version, "name": item.name})
 }
 
 fn version_id(item: &Item) -> String {
@@ -226,8 +276,8 @@ fn full(tree: &Tree, item: &Item) -> Value {
         "type": type_of(item), "id": item.id, "sequence_id": version, "etag": version, "name": item.name,
         "created_at": at, "modified_at": at, "description": "", "size": size(tree, item),
         "path_collection": {"total_count": path.len(), "entries": path},
-        "created_by": mini_user(), "modified_by": mini_user(), "trashed_at": null, "purged_at": null,
-        "content_created_at": at, "content_modified_at": at, "owned_by": mini_user(), "shared_link": null,
+        "created_by": OWNER.mini(), "modified_by": OWNER.mini(), "trashed_at": null, "purged_at": null,
+        "content_created_at": at, "content_modified_at": at, "owned_by": OWNER.mini(), "shared_link": null,
         "parent": parent, "item_status": "active",
     })
 }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use bytes::Bytes;
-use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, ORIGIN};
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 use percent_encoding::percent_decode_str;
@@ -44,6 +44,21 @@ impl Call {
     /// Whether there is an `Authorization` header, of any scheme.
     pub(super) fn has_authorization(&self) -> bool {
         self.headers.contains_key(AUTHORIZATION)
+    }
+
+    /// Whether a page in a browser sent it (RFC 6454 §7.3).
+    pub(super) fn has_origin(&self) -> bool {
+        self.headers.contains_key(ORIGIN)
+    }
+
+    /// The server as the client calls it: `http://127.0.0.1:8765`.
+    pub(super) fn origin(&self) -> String {
+        format!("http://{}", self.host.as_deref().unwrap_or("127.0.0.1"))
+    }
+
+    /// The user that the token's own user wants to act as: Box's `as-user`.
+    pub(super) fn as_user(&self) -> Option<&str> {
+        self.headers.get("as-user").map(|value| value.to_str().unwrap_or_default())
     }
 
     /// The bearer token (RFC 6750 §2.1).

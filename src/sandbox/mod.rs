@@ -5,18 +5,19 @@
 //! needed to check them and are signed with a key that outlives the process; a state file keeps the key and what was spent.
 //!
 //! ```text
-//! server: bytes → Call ─ service: path → authorize │ oauth │ api ─→ Answer → server: bytes
-//!                                          └─ consent (pages)  └─ tree
-//!                          codes, token, state: what the three stand on
+//! server: bytes → Call ─ service: path → authorize │ oauth ─ grants │ api │ discovery │ control ─→ Answer → server: bytes
+//!                                          └─ consent (pages)  └─ assertion, keys   └─ tree   └─ faults, stats
+//!                          codes, token, terms, users, state: what they stand on
 //! ```
 //!
 //! Everything behind `server` is a plain function of a call, the state and the time; no socket is needed to test it.
-//! May import `secret`, `clock` and `files`. Never connects anywhere, and never listens on anything but the loopback address.
+//! May import `secret`, `clock`, `files` and `yaml`. Never connects anywhere, and never listens on anything but the loopback address.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -27,18 +28,31 @@ use crate::secret::Secret;
 
 mod answer;
 mod api;
+mod assertion;
 mod authorize;
 mod call;
 mod codes;
 mod consent;
+mod control;
+mod discovery;
+mod faults;
+mod grants;
+mod keys;
 mod oauth;
+mod refusal;
 mod server;
 mod service;
 mod state;
+mod stats;
+mod terms;
 mod token;
 mod tree;
+mod users;
 
+pub use faults::Fault;
+pub use keys::{BadKey, PublicKey};
 use service::Service;
+pub use users::ENTERPRISE;
 
 /// What a sandbox is started with.
 pub struct Settings {
@@ -49,6 +63,19 @@ pub struct Settings {
     pub clock: Arc<dyn Clock>,
     /// The port on 127.0.0.1; 0 takes a free one.
     pub port: u16,
+    /// How it departs from the usual.
+    pub options: Options,
+}
+
+/// What a sandbox does beside the usual. The default is nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How long a spent refresh token is still good; whole seconds. Box has no such time.
+    pub grace: Duration,
+    /// Keys whose assertions are taken; more can be registered while it runs.
+    pub keys: Vec<PublicKey>,
+    /// What the requests to the token endpoint meet, in turn.
+    pub faults: Vec<Fault>,
 }
 
 /// A running sandbox. It ends when it is dropped.
@@ -67,7 +94,7 @@ pub struct Sandbox {
 pub async fn start(settings: Settings) -> io::Result<Sandbox> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
     let address = listener.local_addr()?;
-    let service = Arc::new(Service::new(settings.state, settings.clock)?);
+    let service = Arc::new(Service::new(settings.state, settings.options, settings.clock)?);
     let (stop, stopped) = watch::channel(());
     let server = tokio::spawn(server::serve(listener, Arc::clone(&service), stopped));
     Ok(Sandbox { address, service, stop, server })

@@ -1,65 +1,62 @@
-//! The token and revocation endpoints, with Box's ways: the client shows its secret in the body only, every error is a 400, and
-//! a refresh token that was used before "has expired".
+//! The token, revocation and introspection endpoints, with Box's ways: the client shows its secret in the body only, every error
+//! is a 400, and a refresh token that was used before "has expired".
 
-use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
 use super::answer::Answer;
 use super::call::{Call, Params, shortened};
-use super::codes::{Refused, Shown};
+use super::grants::{self, BAD_CREDENTIALS, Grant, Wish};
+use super::refusal::Refusal;
 use super::service::Core;
-use super::state::Busy;
-use super::token::{ACCESS_LIFETIME, Family, Kind, Token, same};
+use super::terms::SCOPES;
+use super::token::{Kind, same};
+use super::users;
 use crate::clock::Timestamp;
 
-/// What kind of token an answer holds, as a URN (RFC 8693 §3).
-const ACCESS_TOKEN_TYPE: &str = "urn:ietf:params:oauth:token-type:access_token";
-
-/// Why a request gets no token (RFC 6749 §5.2).
-#[derive(Debug, PartialEq, Eq)]
-enum Refusal {
-    InvalidClient,
-    InvalidGrant(&'static str),
-    InvalidRequest(String),
-    UnsupportedGrantType(String),
-    /// The state file is locked by a process that hangs.
-    Busy,
-}
-
-impl From<Busy> for Refusal {
-    fn from(_: Busy) -> Self {
-        Self::Busy
-    }
-}
-
-impl Refusal {
-    /// Box says the same of a grant type that is missing, misspelt, or was not sent as a form.
-    fn no_grant_type() -> Self {
-        Self::InvalidRequest("Invalid grant_type parameter or parameter missing".to_owned())
-    }
-
-    fn into_answer(self) -> Answer {
-        let (status, error, description) = match self {
-            Self::InvalidClient => (StatusCode::BAD_REQUEST, "invalid_client", "The client credentials are invalid".into()),
-            Self::InvalidGrant(text) => (StatusCode::BAD_REQUEST, "invalid_grant", text.to_owned()),
-            Self::InvalidRequest(text) => (StatusCode::BAD_REQUEST, "invalid_request", text),
-            Self::UnsupportedGrantType(text) => (StatusCode::BAD_REQUEST, "unsupported_grant_type", text),
-            Self::Busy => {
-                (StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "The state file is locked by another process".into())
-            }
-        };
-        Answer::json(status, &json!({"error": error, "error_description": description})).no_store()
-    }
-}
-
-/// `POST /oauth2/token` (RFC 6749 §3.2).
+/// `POST /oauth2/token` (RFC 6749 §3.2), with whatever fault is in store for it.
 pub(super) fn token(core: &mut Core, call: &Call, now: Timestamp) -> Answer {
-    pair(core, call, now).unwrap_or_else(Refusal::into_answer)
+    let fault = core.faults.take();
+    core.stats.faults += u64::from(fault.is_any());
+    let form = call.form().unwrap_or_default();
+    let grant = form.get("grant_type").and_then(Grant::of).filter(|_| call.method == Method::POST);
+    let answer = match fault.instead() {
+        Some(answer) => answer,
+        None => {
+            let wish = Wish { form: &form, origin: &call.origin(), now, lifetime: fault.lifetime() };
+            given(core, call, grant, &wish).unwrap_or_else(Refusal::into_answer)
+        }
+    };
+    core.stats.count(grant.map_or("other", Grant::name), answer.status == StatusCode::OK);
+    fault.spoil(answer)
 }
 
-/// `POST /oauth2/revoke` (RFC 7009): both tokens of a login die with either, and an unknown one is revoked already.
+fn given(core: &mut Core, call: &Call, grant: Option<Grant>, wish: &Wish<'_>) -> Result<Answer, Refusal> {
+    refuse_repeated(wish.form)?;
+    let Some(grant) = grant else {
+        let known = "urn:ietf:params:oauth:grant-type:device_code";
+        return Err(match wish.form.get("grant_type") {
+            Some(named) if named == known => {
+                Refusal::UnsupportedGrantType(format!("The sandbox does not know the grant type {known} yet"))
+            }
+            Some(_) | None => Refusal::no_grant_type(),
+        });
+    };
+    let shows_client = wish.form.get("client_id").is_some() || wish.form.get("client_secret").is_some();
+    match grant {
+        // Box lets whoever has a token make a weaker one of it.
+        Grant::TokenExchange if !shows_client && !call.has_authorization() => {}
+        Grant::ClientCredentials if !call.has_authorization() => {
+            authenticate(core, call, wish.form).map_err(|_| Refusal::InvalidGrant(BAD_CREDENTIALS))?;
+        }
+        _ => authenticate(core, call, wish.form)?,
+    }
+    grants::give(core, grant, wish)
+}
+
+/// `POST /oauth2/revoke` (RFC 7009): all tokens of a login die with any of them, and an unknown one is revoked already.
 pub(super) fn revoke(core: &mut Core, call: &Call, now: Timestamp) -> Answer {
+    core.stats.revocations += 1;
     match revoked(core, call, now) {
         Ok(()) => Answer::empty(StatusCode::OK).no_store(),
         Err(refusal) => refusal.into_answer(),
@@ -67,41 +64,47 @@ pub(super) fn revoke(core: &mut Core, call: &Call, now: Timestamp) -> Answer {
 }
 
 fn revoked(core: &mut Core, call: &Call, now: Timestamp) -> Result<(), Refusal> {
-    let form = call.form().unwrap_or_default();
-    refuse_repeated(&form)?;
-    authenticate(core, call, &form)?;
-    let text = form.get("token").ok_or_else(|| Refusal::InvalidRequest("Missing token parameter".to_owned()))?;
-    if let Some(token) = core.keeper.key().read(text) {
+    let text = token_of(core, call)?;
+    if let Some(token) = core.keeper.key().read(&text) {
         core.keeper.change(now, |ledger| ledger.revoke(token.family, now))?;
     }
     Ok(())
 }
 
-fn pair(core: &mut Core, call: &Call, now: Timestamp) -> Result<Answer, Refusal> {
-    if call.method != Method::POST {
-        return Err(Refusal::no_grant_type());
-    }
-    let form = call.form().ok_or_else(Refusal::no_grant_type)?;
+/// `POST /oauth2/introspect` (RFC 7662). Box has none; its errors are those of the other two.
+pub(super) fn introspect(core: &mut Core, call: &Call, now: Timestamp) -> Answer {
+    core.stats.introspections += 1;
+    let text = match token_of(core, call) {
+        Ok(text) => text,
+        Err(refusal) => return refusal.into_answer(),
+    };
+    let body = match core.keeper.good(&text, now) {
+        // Nothing is said of why (RFC 7662 §2.2).
+        None => json!({"active": false}),
+        Some(token) => {
+            let all = || SCOPES.iter().map(|(name, _)| (*name).to_owned()).collect();
+            let scopes: Vec<String> = token.terms.scopes.clone().unwrap_or_else(all);
+            json!({
+                "active": true,
+                "scope": scopes.join(" "),
+                "client_id": core.client.id,
+                "token_type": if token.kind == Kind::Access { "bearer" } else { "refresh_token" },
+                "exp": token.expires_at().0,
+                "iat": token.issued_at.0,
+                "sub": token.terms.user.as_deref().unwrap_or(users::OWNER.id),
+                "iss": call.origin(),
+            })
+        }
+    };
+    Answer::json(StatusCode::OK, &body).no_store()
+}
+
+/// The token that a client asks something about.
+fn token_of(core: &Core, call: &Call) -> Result<String, Refusal> {
+    let form = call.form().unwrap_or_default();
     refuse_repeated(&form)?;
-    match form.get("grant_type") {
-        Some("authorization_code") => {
-            authenticate(core, call, &form)?;
-            let family = exchange(core, &form, now)?;
-            Ok(answer(core, family, 0, now))
-        }
-        Some("refresh_token") => {
-            authenticate(core, call, &form)?;
-            let spent = refresh(core, &form, now)?;
-            Ok(answer(core, spent.family, spent.serial.saturating_add(1), now))
-        }
-        Some(
-            known @ ("client_credentials"
-            | "urn:ietf:params:oauth:grant-type:jwt-bearer"
-            | "urn:ietf:params:oauth:grant-type:token-exchange"
-            | "urn:ietf:params:oauth:grant-type:device_code"),
-        ) => Err(Refusal::UnsupportedGrantType(format!("The sandbox does not know the grant type {known} yet"))),
-        Some(_) | None => Err(Refusal::no_grant_type()),
-    }
+    authenticate(core, call, &form)?;
+    form.get("token").map(str::to_owned).ok_or_else(|| Refusal::missing("token"))
 }
 
 /// The client must show id and secret in the body, and nowhere else (RFC 6749 §2.3.1; Box knows no HTTP Basic).
@@ -117,46 +120,6 @@ fn refuse_repeated(form: &Params) -> Result<(), Refusal> {
         Some(name) => Err(Refusal::InvalidRequest(format!("Parameter {} is included more than once", shortened(name)))),
         None => Ok(()),
     }
-}
-
-/// A code for the family of its tokens (RFC 6749 §4.1.3).
-fn exchange(core: &mut Core, form: &Params, now: Timestamp) -> Result<Family, Refusal> {
-    let code = form.get("code").ok_or_else(|| Refusal::InvalidRequest("Missing code parameter".to_owned()))?;
-    let shown = Shown { redirect_uri: form.get("redirect_uri"), verifier: form.get("code_verifier") };
-    core.codes.redeem(code, shown, now).or_else(|refused| {
-        Err(Refusal::InvalidGrant(match refused {
-            Refused::Unknown => "Auth code doesn't exist or is invalid for the client",
-            Refused::Reused(family) => {
-                core.keeper.change(now, |ledger| ledger.revoke(family, now))?;
-                "Auth code doesn't exist or is invalid for the client"
-            }
-            Refused::Expired => "The authorization code has expired",
-            Refused::RedirectUri => "The redirect_uri is not the one of the authorization request",
-            Refused::Verifier => "The code_verifier does not match the code_challenge of the authorization request",
-        }))
-    })
-}
-
-/// A refresh token for itself, spent (RFC 6749 §6). The spend is on disk when this returns.
-fn refresh(core: &mut Core, form: &Params, now: Timestamp) -> Result<Token, Refusal> {
-    let text = form.get("refresh_token").ok_or_else(|| Refusal::InvalidRequest("Missing refresh_token parameter".to_owned()))?;
-    let token = core.keeper.key().read(text).filter(|token| token.kind == Kind::Refresh);
-    let token = token.ok_or(Refusal::InvalidGrant("Invalid refresh token"))?;
-    let good = !token.is_expired(now) && core.keeper.change(now, |ledger| ledger.spend(&token, now))?;
-    if good { Ok(token) } else { Err(Refusal::InvalidGrant("Refresh token has expired")) }
-}
-
-/// The pair of that family and serial, in Box's shape.
-fn answer(core: &Core, family: Family, serial: u32, now: Timestamp) -> Answer {
-    let write = |kind| core.mint.key().write(&Token { kind, family, serial, issued_at: now });
-    let body = json!({
-        "access_token": write(Kind::Access).expose(),
-        "expires_in": ACCESS_LIFETIME,
-        "token_type": "bearer",
-        "refresh_token": write(Kind::Refresh).expose(),
-        "issued_token_type": ACCESS_TOKEN_TYPE,
-    });
-    Answer::json(StatusCode::OK, &body).no_store().with(header::PRAGMA, HeaderValue::from_static("no-cache"))
 }
 
 #[cfg(test)]
@@ -283,9 +246,9 @@ mod tests {
             (vec![("grant_type", "authorization_code")], "invalid_request", "Missing code parameter"),
             (vec![("grant_type", "refresh_token")], "invalid_request", "Missing refresh_token parameter"),
             (
-                vec![("grant_type", "client_credentials")],
+                vec![("grant_type", "urn:ietf:params:oauth:grant-type:device_code")],
                 "unsupported_grant_type",
-                "The sandbox does not know the grant type client_credentials yet",
+                "The sandbox does not know the grant type urn:ietf:params:oauth:grant-type:device_code yet",
             ),
             (
                 vec![("grant_type", "refresh_token"), ("scope", "a"), ("scope", "b")],
@@ -323,5 +286,38 @@ mod tests {
         assert_refused(&desk.form("/oauth2/revoke", &[("token", "x")]), "invalid_client", "The client credentials are invalid");
         let reply = desk.send("GET", "/oauth2/revoke", &[], "");
         assert_eq!((reply.status, reply.header("allow")), (405, "POST"));
+    }
+
+    #[test]
+    fn introspection_says_what_would_be_taken_now() {
+        let mut desk = Desk::new();
+        let (access, refresh) = desk.log_in();
+        let now = desk.now.0;
+        let ask = |desk: &mut Desk, token: &str| desk.as_client("/oauth2/introspect", &[("token", token)]).json();
+        let json = ask(&mut desk, &access);
+        assert_eq!(
+            (&json["active"], &json["exp"], &json["iat"], &json["token_type"], &json["sub"], &json["iss"]),
+            (&json!(true), &json!(now + 3_600), &json!(now), &json!("bearer"), &json!("20000000001"), &json!("http://127.0.0.1"))
+        );
+        assert_eq!(json["client_id"], desk.core.client.id);
+        assert!(json["scope"].as_str().unwrap().starts_with("root_readwrite "));
+        assert_eq!(ask(&mut desk, &refresh)["token_type"], "refresh_token");
+        let weak = desk.down_scope(&access, &[("scope", "item_preview base_explorer")]).json();
+        assert_eq!(ask(&mut desk, weak["access_token"].as_str().unwrap())["scope"], "item_preview base_explorer");
+
+        let none = json!({"active": false});
+        let (_, second) = pair(&desk.refresh(&refresh));
+        assert_eq!((ask(&mut desk, &refresh), ask(&mut desk, "nonsense")), (none.clone(), none.clone()));
+        assert_eq!(ask(&mut desk, &second)["active"], true);
+        desk.advance(3_600);
+        assert_eq!((ask(&mut desk, &access), &ask(&mut desk, &second)["active"]), (none.clone(), &json!(true)));
+        desk.as_client("/oauth2/revoke", &[("token", &second)]);
+        assert_eq!(ask(&mut desk, &second), none);
+        assert_refused(
+            &desk.form("/oauth2/introspect", &[("token", "x")]),
+            "invalid_client",
+            "The client credentials are invalid",
+        );
+        assert_refused(&desk.as_client("/oauth2/introspect", &[]), "invalid_request", "Missing token parameter");
     }
 }

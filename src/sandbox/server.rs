@@ -1,6 +1,6 @@
 //! Bytes in, bytes out: listens, reads requests within bounds, and hands each to the service.
 
-use std::convert::Infallible;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +58,7 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stop: watch::R
     let _ = stream.set_nodelay(true);
     let handler = service_fn(move |request| {
         let service = Arc::clone(&service);
-        async move { Ok::<_, Infallible>(respond(&service, request).await) }
+        async move { respond(&service, request).await }
     });
     let mut builder = http1::Builder::new();
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(MOST_BYTES);
@@ -71,7 +71,19 @@ async fn connection(stream: TcpStream, service: Arc<Service>, mut stop: watch::R
     let _ = connection.await;
 }
 
-async fn respond(service: &Service, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// There is an answer, and it is not to be sent.
+#[derive(Debug)]
+struct Dropped;
+
+impl fmt::Display for Dropped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the answer was dropped on request")
+    }
+}
+
+impl std::error::Error for Dropped {}
+
+async fn respond(service: &Service, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Dropped> {
     let (head, body) = request.into_parts();
     let answer = match timeout(BODY_TIMEOUT, Limited::new(body, MOST_BYTES).collect()).await {
         Ok(Ok(body)) => service.answer(&Call::new(head, body.to_bytes())),
@@ -79,10 +91,14 @@ async fn respond(service: &Service, request: Request<Incoming>) -> Response<Full
         Ok(Err(_)) => closing(StatusCode::BAD_REQUEST),
         Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
     };
+    sleep(answer.delay).await;
+    if answer.is_dropped {
+        return Err(Dropped);
+    }
     let mut response = Response::new(Full::new(answer.body));
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
-    response
+    Ok(response)
 }
 
 /// An answer after which the connection can't go on, because the rest of the body was not read.

@@ -8,13 +8,17 @@ use hyper::header::{self, HeaderValue};
 use hyper::{Method, StatusCode};
 
 use super::answer::{Answer, Problem};
+use super::assertion::Used;
 use super::authorize::{self, Consents};
 use super::call::Call;
 use super::codes::{Bound, Codes};
+use super::faults::Faults;
+use super::keys::Keys;
 use super::state::Keeper;
+use super::stats::Stats;
 use super::token::Mint;
 use super::tree::Tree;
-use super::{api, oauth};
+use super::{Options, api, control, discovery, oauth};
 use crate::clock::{Clock, Timestamp};
 use crate::secret::Secret;
 
@@ -33,6 +37,13 @@ pub(super) struct Core {
     pub(super) codes: Codes,
     pub(super) consents: Consents,
     pub(super) tree: Tree,
+    /// The public keys that assertions may be signed with.
+    pub(super) keys: Keys,
+    pub(super) assertions: Used,
+    /// Seconds that a spent refresh token is still good.
+    pub(super) grace: i64,
+    pub(super) faults: Faults,
+    pub(super) stats: Stats,
 }
 
 impl Core {
@@ -40,12 +51,16 @@ impl Core {
     ///
     /// # Errors
     /// The system has no random numbers to give.
-    pub(super) fn open(state: Option<PathBuf>, now: Timestamp) -> io::Result<Self> {
+    pub(super) fn open(state: Option<PathBuf>, options: Options, now: Timestamp) -> io::Result<Self> {
         let keeper = Keeper::open(state, now)?;
         let client = Client { id: keeper.key().client_id(), secret: keeper.key().client_secret() };
         let mint = Mint::new(keeper.key().clone())?;
         let (codes, consents, tree) = (Codes::default(), Consents::default(), Tree::sample());
-        Ok(Self { client, mint, keeper, codes, consents, tree })
+        let mut keys = Keys::default();
+        options.keys.into_iter().for_each(|key| keys.add(key));
+        let grace = i64::try_from(options.grace.as_secs()).unwrap_or(i64::MAX);
+        let (assertions, faults, stats) = (Used::default(), Faults::always(options.faults), Stats::default());
+        Ok(Self { client, mint, keeper, codes, consents, tree, keys, assertions, grace, faults, stats })
     }
 
     /// Answers one call.
@@ -65,6 +80,15 @@ impl Core {
                 Method::POST => oauth::revoke(self, call, now),
                 _ => self.not_allowed("POST"),
             },
+            ["oauth2", "introspect"] => match call.method {
+                Method::POST => oauth::introspect(self, call, now),
+                _ => self.not_allowed("POST"),
+            },
+            [".well-known", "openid-configuration" | "oauth-authorization-server"] => match call.method {
+                Method::GET | Method::HEAD => discovery::answer(call),
+                _ => self.not_allowed("GET, HEAD"),
+            },
+            ["sandbox", resource @ ..] => control::answer(self, call, resource),
             ["2.0", resource @ ..] => api::answer(self, call, resource, now),
             _ => self.not_found(),
         }
@@ -122,8 +146,8 @@ impl Service {
     ///
     /// # Errors
     /// The system has no random numbers to give.
-    pub(super) fn new(state: Option<PathBuf>, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let core = Core::open(state, clock.now())?;
+    pub(super) fn new(state: Option<PathBuf>, options: Options, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let core = Core::open(state, options, clock.now())?;
         Ok(Self { client: core.client.clone(), clock, core: Mutex::new(core) })
     }
 

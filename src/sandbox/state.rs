@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::token::{Family, Key, REFRESH_LIFETIME, Token};
+use super::token::{Family, Key, Kind, REFRESH_LIFETIME, Token};
 use crate::clock::Timestamp;
 use crate::files::lock::{Lock, LockError};
 use crate::files::write;
@@ -33,32 +33,56 @@ pub(super) struct Ledger {
     changed: bool,
 }
 
+/// What becomes of a refresh token that is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Spend {
+    /// It was good.
+    First,
+    /// It was spent before and is good within the grace period.
+    Again,
+    /// It was spent before: its family is dead.
+    Reused,
+    /// Its family was dead already, or is forgotten.
+    Dead,
+}
+
 /// One family of which at least one refresh token was spent, or that was revoked.
 #[derive(Clone, Copy, Default, Serialize, Deserialize)]
 struct Entry {
     /// How many refresh tokens were spent: the next good one has this serial.
     spent: u32,
     revoked: bool,
-    /// When that happened last. All tokens of the family were issued by then.
+    /// When the newest of them was spent first.
+    #[serde(default)]
+    spent_at: i64,
+    /// When something happened last. All tokens of the family were issued by then.
     at: i64,
 }
 
 impl Ledger {
-    /// Spends a refresh token and says whether it was good. One that was spent before kills its family: either the one who holds
-    /// it or the one who used it first has stolen it (RFC 9700 §4.14.2).
-    pub(super) fn spend(&mut self, token: &Token, now: Timestamp) -> bool {
+    /// Spends a refresh token. One that was spent before kills its family: either the one who holds it or the one who used it
+    /// first has stolen it (RFC 9700 §4.14.2). Only the newest spent one is good again, for `grace` seconds.
+    pub(super) fn spend(&mut self, token: &Token, grace: i64, now: Timestamp) -> Spend {
         if !self.families.contains_key(&token.family) && token.issued_at.0 <= self.floor {
-            return false;
+            return Spend::Dead;
         }
         let entry = self.families.entry(token.family).or_default();
         let next = token.serial.checked_add(1);
         entry.at = entry.at.max(now.0);
         self.changed = true;
+        let is_recent = now.0.saturating_sub(entry.spent_at) < grace;
         match next {
-            Some(next) if !entry.revoked && token.serial >= entry.spent => entry.spent = next,
-            _ => entry.revoked = true,
+            _ if entry.revoked && token.serial >= entry.spent => Spend::Dead,
+            Some(next) if token.serial >= entry.spent => {
+                (entry.spent, entry.spent_at) = (next, now.0);
+                Spend::First
+            }
+            Some(next) if !entry.revoked && next == entry.spent && is_recent => Spend::Again,
+            _ => {
+                entry.revoked = true;
+                Spend::Reused
+            }
         }
-        !entry.revoked
     }
 
     /// Makes all tokens of a family worthless.
@@ -69,9 +93,12 @@ impl Ledger {
         self.changed = true;
     }
 
-    /// Whether a family was revoked.
-    pub(super) fn is_revoked(&self, family: Family) -> bool {
-        self.families.get(&family).is_some_and(|entry| entry.revoked)
+    /// Whether a token was neither revoked nor spent, as far as its family is known.
+    fn knows_as_good(&self, token: &Token) -> bool {
+        match self.families.get(&token.family) {
+            Some(entry) => !entry.revoked && (token.kind == Kind::Access || token.serial >= entry.spent),
+            None => token.kind == Kind::Access || token.issued_at.0 > self.floor,
+        }
     }
 
     /// Learns what another process knows.
@@ -79,7 +106,7 @@ impl Ledger {
         self.floor = self.floor.max(other.floor);
         for (family, theirs) in &other.families {
             let ours = self.families.entry(*family).or_default();
-            ours.spent = ours.spent.max(theirs.spent);
+            (ours.spent, ours.spent_at) = (ours.spent, ours.spent_at).max((theirs.spent, theirs.spent_at));
             ours.revoked |= theirs.revoked;
             ours.at = ours.at.max(theirs.at);
         }
@@ -156,7 +183,7 @@ impl Keeper {
         let Some(path) = path else { return Ok(Self { key: new, ledger: Ledger::default(), file: None }) };
         let mut file = StateFile { lock: path.with_extension("lock"), path, wait: LOCK_WAIT, seen: None };
         // Without the lock a whole file is still read; only a new one could lose against that of another process.
-        let lock = Lock::acquire(&file.lock, file.wait);
+        let lock = Lock::acquire_blocking(&file.lock, file.wait);
         let (key, ledger) = match file.read() {
             Some(known) => known,
             None => (new, Ledger::default()),
@@ -177,11 +204,17 @@ impl Keeper {
     }
 
     /// What is known now, by any process.
-    pub(super) fn ledger(&mut self) -> &Ledger {
+    fn ledger(&mut self) -> &Ledger {
         if self.file.as_ref().is_some_and(|file| file.stamp() != file.seen) {
             self.learn();
         }
         &self.ledger
+    }
+
+    /// The token in `text`, when it would be taken now.
+    pub(super) fn good(&mut self, text: &str, now: Timestamp) -> Option<Token> {
+        let token = self.key.read(text)?;
+        (!token.is_expired(now) && self.ledger().knows_as_good(&token)).then_some(token)
     }
 
     /// Lets `change` decide on the newest state, and has it on disk when it returns.
@@ -189,7 +222,7 @@ impl Keeper {
     /// # Errors
     /// Nothing was decided, because another process keeps the lock.
     pub(super) fn change<T>(&mut self, now: Timestamp, change: impl FnOnce(&mut Ledger) -> T) -> Result<T, Busy> {
-        let lock = match self.file.as_ref().map(|file| Lock::acquire(&file.lock, file.wait)) {
+        let lock = match self.file.as_ref().map(|file| Lock::acquire_blocking(&file.lock, file.wait)) {
             Some(Err(LockError::Held(_))) => return Err(Busy),
             Some(Ok(lock)) => Some(lock),
             Some(Err(LockError::Io(_))) | None => None,
@@ -259,8 +292,9 @@ mod tests {
     use std::fs;
     use std::os::unix::fs::PermissionsExt;
 
+    use super::super::terms::Terms;
     use super::super::testing::{Desk, pair};
-    use super::super::token::{Kind, Mint};
+    use super::super::token::Mint;
     use super::*;
 
     const START: Timestamp = Timestamp(1_800_000_000);
@@ -358,7 +392,7 @@ mod tests {
         let (folder, path) = place();
         let mut desk = Desk::open(Some(path));
         let (_, token) = desk.log_in();
-        let lock = Lock::acquire(&folder.path().join(".dev.sandbox.local.lock"), LOCK_WAIT).unwrap();
+        let lock = Lock::acquire_blocking(&folder.path().join(".dev.sandbox.local.lock"), LOCK_WAIT).unwrap();
         desk.core.keeper.file.as_mut().unwrap().wait = Duration::ZERO;
         assert_eq!(desk.refresh(&token).refusal().1, "temporarily_unavailable");
         drop(lock);
@@ -369,10 +403,12 @@ mod tests {
     fn the_ledger_forgets_what_has_expired_and_never_lets_a_spent_token_back() {
         let mut mint = Mint::new(Key::random().unwrap()).unwrap();
         let mut ledger = Ledger::default();
-        let mut token =
-            |at: i64| Token { kind: Kind::Refresh, family: mint.family(), serial: 0, issued_at: Timestamp(START.0 + at) };
+        let mut token = |at: i64| {
+            let issued_at = Timestamp(START.0 + at);
+            Token { issued_at, ..Token::new(Kind::Refresh, mint.family(), Terms::default()) }
+        };
         let old = token(0);
-        assert!(ledger.spend(&old, START));
+        assert_eq!(ledger.spend(&old, 0, START), Spend::First);
         ledger.prune(Timestamp(START.0 + REFRESH_LIFETIME - 1));
         assert_eq!(ledger.families.len(), 1);
         ledger.prune(Timestamp(START.0 + REFRESH_LIFETIME));
@@ -380,11 +416,11 @@ mod tests {
 
         let many: Vec<Token> = (0..5_000).map(&mut token).collect();
         for spent in &many {
-            assert!(ledger.spend(spent, spent.issued_at));
+            assert_eq!(ledger.spend(spent, 0, spent.issued_at), Spend::First);
         }
         ledger.prune(START);
         assert_eq!(ledger.families.len(), MOST_FAMILIES);
-        assert!(many.iter().all(|spent| !ledger.spend(spent, Timestamp(START.0 + 5_000))));
-        assert!(ledger.spend(&token(5_000), Timestamp(START.0 + 5_000)));
+        assert!(many.iter().all(|spent| ledger.spend(spent, 0, Timestamp(START.0 + 5_000)) != Spend::First));
+        assert_eq!(ledger.spend(&token(5_000), 0, Timestamp(START.0 + 5_000)), Spend::First);
     }
 }

@@ -1,12 +1,18 @@
 //! A sandbox without a socket, for the tests of the handlers.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
 use hyper::header::HeaderMap;
-use serde_json::Value;
+use ring::rand::SystemRandom;
+use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair};
+use serde_json::{Value, json};
 use url::form_urlencoded;
 
+use super::Options;
 use super::call::Call;
 use super::codes::Bound;
 use super::service::Core;
@@ -23,6 +29,8 @@ pub(super) struct Reply {
     pub(super) status: u16,
     headers: HeaderMap,
     pub(super) body: String,
+    pub(super) delay: Duration,
+    pub(super) is_dropped: bool,
 }
 
 impl Reply {
@@ -49,7 +57,7 @@ impl Desk {
 
     pub(super) fn open(state: Option<PathBuf>) -> Self {
         let now = Timestamp(1_800_000_000);
-        Self { core: Core::open(state, now).unwrap(), now }
+        Self { core: Core::open(state, Options::default(), now).unwrap(), now }
     }
 
     pub(super) fn advance(&mut self, seconds: i64) {
@@ -64,7 +72,8 @@ impl Desk {
         let head = request.body(()).unwrap().into_parts().0;
         let answer = self.core.answer(&Call::new(head, Bytes::copy_from_slice(body.as_bytes())), self.now);
         let body = String::from_utf8(answer.body.to_vec()).unwrap();
-        Reply { status: answer.status.as_u16(), headers: answer.headers, body }
+        let (delay, is_dropped) = (answer.delay, answer.is_dropped);
+        Reply { status: answer.status.as_u16(), headers: answer.headers, body, delay, is_dropped }
     }
 
     pub(super) fn form(&mut self, path: &str, fields: &[(&str, &str)]) -> Reply {
@@ -102,6 +111,22 @@ impl Desk {
         self.send(method, path, &[("authorization", &format!("Bearer {token}"))], body)
     }
 
+    /// A token that an app gets without a person.
+    pub(super) fn as_app(&mut self, kind: &str, id: &str) -> Reply {
+        let fields = [("grant_type", "client_credentials"), ("box_subject_type", kind), ("box_subject_id", id)];
+        self.as_client("/oauth2/token", &fields)
+    }
+
+    /// A token made of another one, with other parameters beside it.
+    pub(super) fn down_scope(&mut self, token: &str, fields: &[(&str, &str)]) -> Reply {
+        let exchange = [
+            ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+            ("subject_token", token),
+            ("subject_token_type", "urn:ietf:params:oauth:token-type:access_token"),
+        ];
+        self.form("/oauth2/token", &[&exchange, fields].concat())
+    }
+
     pub(super) fn get(&mut self, path: &str, token: &str) -> Reply {
         self.api("GET", path, token, "")
     }
@@ -112,4 +137,29 @@ pub(super) fn pair(reply: &Reply) -> (String, String) {
     let json = reply.json();
     let text = |name: &str| json[name].as_str().unwrap().to_owned();
     (text("access_token"), text("refresh_token"))
+}
+
+/// A key that signs assertions, made by the test.
+pub(super) struct Signer(EcdsaKeyPair);
+
+impl Signer {
+    pub(super) fn new() -> Self {
+        let random = SystemRandom::new();
+        let algorithm = &ECDSA_P256_SHA256_FIXED_SIGNING;
+        let pkcs8 = EcdsaKeyPair::generate_pkcs8(algorithm, &random).unwrap();
+        Self(EcdsaKeyPair::from_pkcs8(algorithm, pkcs8.as_ref(), &random).unwrap())
+    }
+
+    /// The public half.
+    pub(super) fn jwk(&self, kid: &str) -> String {
+        let point = self.0.public_key().as_ref();
+        let part = |range: std::ops::Range<usize>| BASE64.encode(&point[range]);
+        json!({"kty": "EC", "crv": "P-256", "kid": kid, "x": part(1..33), "y": part(33..65)}).to_string()
+    }
+
+    pub(super) fn sign(&self, head: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", BASE64.encode(head.to_string()), BASE64.encode(claims.to_string()));
+        let signature = self.0.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+        format!("{signed}.{}", BASE64.encode(signature))
+    }
 }

@@ -15,7 +15,7 @@ fn with_sandbox<T: Send + 'static>(client: impl FnOnce(&Sandbox) -> Box<dyn FnOn
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let clock = Arc::new(FixedClock::new(Timestamp(1_800_000_000)));
-        let sandbox = start(Settings { state: None, clock, port: 0 }).await.unwrap();
+        let sandbox = start(Settings { state: None, clock, port: 0, options: Options::default() }).await.unwrap();
         let client = client(&sandbox);
         let done = tokio::task::spawn_blocking(client).await.unwrap();
         timeout(Duration::from_secs(20), sandbox.shutdown()).await.expect("the sandbox ends");
@@ -122,7 +122,7 @@ fn a_stopped_sandbox_listens_no_more_and_a_taken_port_is_an_error() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let settings = Settings { state: None, clock: Arc::new(FixedClock::new(Timestamp(0))), port };
+    let settings = Settings { state: None, clock: Arc::new(FixedClock::new(Timestamp(0))), port, options: Options::default() };
     let error = runtime.block_on(start(settings)).err().unwrap();
     assert_eq!(error.kind(), io::ErrorKind::AddrInUse);
 }

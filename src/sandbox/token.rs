@@ -1,7 +1,8 @@
 //! Tokens that carry what is needed to check them, signed with HMAC-SHA-256; and everything else that must not be guessed.
 //!
-//! A token is 48 bytes, 64 characters in base64url: kind, family, serial, time of issue, signature. A *family* is one login:
-//! all the tokens that come from one code. The *serial* counts the refreshes of a family.
+//! A token is 48 bytes, 64 characters in base64url: kind, family, serial, time of issue, signature. Unusual terms stand as JSON
+//! before the signature and make it longer. A *family* is one login: all the tokens that come from one code, or one token that an
+//! app got without a person, and whatever was made of them. The *serial* counts the refreshes of a family.
 
 use std::io;
 
@@ -10,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 
+use super::terms::Terms;
 use crate::clock::Timestamp;
 use crate::secret::Secret;
 
@@ -21,6 +23,8 @@ pub(super) const REFRESH_LIFETIME: i64 = 60 * 24 * 60 * 60;
 const UNSIGNED: usize = 1 + Family::LENGTH + 4 + 8;
 /// 23 bytes of the signature: with them a token has the 64 characters that Box's own tools expect of a refresh token.
 const SIGNED: usize = 48;
+/// Characters of the longest token that is looked at.
+const LONGEST: usize = 1_024;
 
 /// What a token is for. The value is its first byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,23 +54,34 @@ impl Family {
 }
 
 /// What a token says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: Kind,
     pub(super) family: Family,
     /// How many refreshes came before it in its family.
     pub(super) serial: u32,
     pub(super) issued_at: Timestamp,
+    pub(super) terms: Terms,
 }
 
 impl Token {
-    /// Whether it has lived its time at `now`.
-    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
-        let lifetime = match self.kind {
+    /// The first token of a family.
+    pub(super) fn new(kind: Kind, family: Family, terms: Terms) -> Self {
+        Self { kind, family, serial: 0, issued_at: Timestamp(0), terms }
+    }
+
+    /// When it will have lived its time.
+    pub(super) fn expires_at(&self) -> Timestamp {
+        let usual = match self.kind {
             Kind::Access => ACCESS_LIFETIME,
             Kind::Refresh => REFRESH_LIFETIME,
         };
-        now.0.saturating_sub(self.issued_at.0) >= lifetime
+        Timestamp(self.issued_at.0.saturating_add(self.terms.lifetime.unwrap_or(usual)))
+    }
+
+    /// Whether it has lived its time at `now`.
+    pub(super) fn is_expired(&self, now: Timestamp) -> bool {
+        now >= self.expires_at()
     }
 }
 
@@ -109,6 +124,9 @@ impl Key {
         bytes.extend(token.family.0);
         bytes.extend(token.serial.to_be_bytes());
         bytes.extend(token.issued_at.0.to_be_bytes());
+        if token.terms != Terms::default() {
+            bytes.extend(serde_json::to_vec(&token.terms).unwrap_or_default());
+        }
         let signature = self.sign("token", &bytes);
         bytes.extend(signature.iter().take(SIGNED - UNSIGNED));
         Secret::new(BASE64.encode(bytes))
@@ -116,28 +134,30 @@ impl Key {
 
     /// What the token in `text` says; `None` when this key did not sign it.
     pub(super) fn read(&self, text: &str) -> Option<Token> {
-        if text.len() > 128 {
+        if text.len() > LONGEST {
             return None;
         }
-        let bytes: [u8; SIGNED] = BASE64.decode(text).ok()?.try_into().ok()?;
-        let (said, signature) = bytes.split_at(UNSIGNED);
+        let bytes = BASE64.decode(text).ok()?;
+        let (said, signature) = bytes.split_at_checked(bytes.len().checked_sub(SIGNED - UNSIGNED)?)?;
         if !same(signature, self.sign("token", said).get(..SIGNED - UNSIGNED)?) {
             return None;
         }
         let (kind, rest) = said.split_first()?;
         let (family, rest) = rest.split_first_chunk()?;
         let (serial, rest) = rest.split_first_chunk()?;
+        let (issued_at, terms) = rest.split_first_chunk()?;
         Some(Token {
             kind: [Kind::Access, Kind::Refresh].into_iter().find(|known| *known as u8 == *kind)?,
             family: Family(*family),
             serial: u32::from_be_bytes(*serial),
-            issued_at: Timestamp(i64::from_be_bytes(rest.try_into().ok()?)),
+            issued_at: Timestamp(i64::from_be_bytes(*issued_at)),
+            terms: if terms.is_empty() { Terms::default() } else { serde_json::from_slice(terms).ok()? },
         })
     }
 
     /// The client id that belongs to this key: 32 characters, as at Box.
     pub(super) fn client_id(&self) -> String {
-        letters(&self.sign("client id", b""), b"abcdefghijklmnopqrstuvwxyz0123456789")
+        letters(&self.sign("client id", b""), ALPHANUMERIC_LOWER)
     }
 
     /// The client secret that belongs to this key: 32 characters, as at Box.
@@ -201,10 +221,11 @@ pub(super) fn same(left: &[u8], right: &[u8]) -> bool {
     left.len() == right.len() && left.iter().zip(right).fold(0, |differences, (l, r)| differences | (l ^ r)) == 0
 }
 
+pub(super) const ALPHANUMERIC_LOWER: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
 
 /// One letter of `alphabet` for each byte. The slight lean towards its first letters costs a few of some 165 bits.
-fn letters(bytes: &[u8], alphabet: &[u8]) -> String {
+pub(super) fn letters(bytes: &[u8], alphabet: &[u8]) -> String {
     bytes.iter().filter_map(|byte| alphabet.get(usize::from(*byte) % alphabet.len()).copied().map(char::from)).collect()
 }
 
@@ -227,7 +248,7 @@ mod tests {
     }
 
     fn token(kind: Kind) -> Token {
-        Token { kind, family: Family([9; 12]), serial: 3, issued_at: Timestamp(1_700_000_000) }
+        Token { serial: 3, issued_at: Timestamp(1_700_000_000), ..Token::new(kind, Family([9; 12]), Terms::default()) }
     }
 
     #[test]

@@ -155,6 +155,11 @@ impl Tree {
         Ok(())
     }
 
+    /// Whether an item is `root`, or lies in it.
+    pub(super) fn is_within(&self, id: &str, root: &str) -> bool {
+        id == root || self.items.get(id).is_some_and(|item| self.path(item).iter().any(|above| above.id == root))
+    }
+
     fn inside(&self, folder: &str) -> impl Iterator<Item = &Item> {
         self.items.values().filter(move |item| item.parent.as_deref() == Some(folder))
     }

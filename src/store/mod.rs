@@ -1,10 +1,14 @@
 //! Stored values in the local file: one save is locked, re-read, changed key by key, synced, and renamed into place.
 //!
+//! The lock keeps runs apart. A person's editor knows nothing of it, so the file is looked at once more right before the rename:
+//! an edit that was finished by then is kept, one that begins after the save is too.
+//!
 //! May import `environment`, `yaml`, `files` and what stands left of `plan`. It never decides whether a value may be stored; that is
 //! the run's business.
 
 mod tokens;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +19,15 @@ use crate::environment::Files;
 use crate::files::git::{self, Standing};
 use crate::files::lock::{Lock, LockError};
 use crate::files::read::{ReadError, read_local};
-use crate::files::write;
+use crate::files::write::{self, ReplaceError};
 use crate::mask::is_secret_name;
 use crate::yaml::edit::{self, Change};
-use crate::yaml::{self, Privacy};
 
 /// How long a save waits for another process's save. A save takes milliseconds.
 const LOCK_WAIT: Duration = Duration::from_secs(10);
+
+/// How often a save starts anew because someone changed the file while it was written.
+const ATTEMPTS: usize = 100;
 
 /// The section of the local file that runner keeps.
 const STORED: &str = "stored";
@@ -54,7 +60,7 @@ impl std::fmt::Debug for Keep<'_> {
     }
 }
 
-/// Why a value could not be kept. The old file is intact.
+/// Why a value could not be kept. Unless it says otherwise, the old file is intact.
 #[derive(Debug)]
 pub enum StoreError {
     /// Git tracks the file, or would take it with the next `git add`.
@@ -76,6 +82,13 @@ pub enum StoreError {
         /// What happened.
         reason: String,
     },
+    /// The file holds the values, but nothing says that it will after a power cut.
+    Unsynced {
+        /// The file, as printed.
+        shown: String,
+        /// What happened.
+        reason: String,
+    },
 }
 
 impl std::fmt::Display for StoreError {
@@ -92,6 +105,9 @@ impl std::fmt::Display for StoreError {
                 write!(f, "another process has held the environment's lock for {} s", LOCK_WAIT.as_secs())
             }
             Self::Failed { shown, reason } => write!(f, "can't save to `{shown}`: {reason}"),
+            Self::Unsynced { shown, reason } => {
+                write!(f, "`{shown}` was written, but may be lost in a power cut: its folder can't be synced: {reason}")
+            }
         }
     }
 }
@@ -110,7 +126,11 @@ impl StoreError {
             Self::Exposed { tracked: false, .. } => {
                 finding.refusal().help("add this line to the .gitignore beside it: *.local.*")
             }
-            Self::Locked { .. } | Self::Failed { .. } => finding,
+            // A save can be killed at any moment and harms nothing.
+            Self::Locked { holder: Some(pid) } => finding
+                .help(format!("if it is stopped, let it go on: kill -CONT {pid}"))
+                .help(format!("if it hangs, end it: kill -KILL {pid}")),
+            Self::Locked { holder: None } | Self::Failed { .. } | Self::Unsynced { .. } => finding,
         }
     }
 }
@@ -134,53 +154,78 @@ impl Store {
     }
 
     /// Looks whether a save can work: makes the `.gitignore` beside the environment when there is none and gives its name then, asks
-    /// git's files, takes the lock once, reads the file, and makes a file in its folder.
+    /// git's files, takes the lock once, reads the file, and makes a file in its folder. Takes away what killed saves left there.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn prepare(&self) -> Result<Option<String>, StoreError> {
-        let made = self.ensure_ignored()?;
-        self.refuse_exposed()?;
-        let _lock = self.lock()?;
+    pub async fn prepare(&self) -> Result<Option<String>, StoreError> {
+        let ignore = self.local.with_file_name(".gitignore");
+        let ignores = fs::symlink_metadata(&ignore).is_ok();
+        // Asked before there is a lock file: git would take that too.
+        if ignores {
+            self.refuse_exposed()?;
+        }
+        let _lock = self.lock().await?;
+        write::remove_stale(&self.local);
+        let made = if ignores { None } else { self.make_ignore(&ignore)? };
         let probe = Change { path: vec![STORED.to_owned(), "probe".to_owned()], value: Some(Value::Bool(true)), tag: None };
         edit::apply(&self.read()?, &[probe]).map_err(|error| self.failed(&error))?;
-        // Gone as soon as it is made; its name is one that git ignores.
-        tempfile::Builder::new().prefix(".probe.local.").tempfile_in(self.folder()).map_err(|error| self.failed(&error))?;
+        write::probe(&self.local).map_err(|error| self.failed(&error))?;
         Ok(made)
     }
 
-    fn ensure_ignored(&self) -> Result<Option<String>, StoreError> {
-        let path = self.local.with_file_name(".gitignore");
-        match write::create_new(&path, IGNORED) {
-            Ok(()) => Ok(Some(Path::new(&self.shown).with_file_name(".gitignore").display().to_string())),
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(None),
-            Err(error) => Err(self.failed(&error)),
-        }
+    /// The name of the new `.gitignore`; `None` when another process was faster.
+    fn make_ignore(&self, path: &Path) -> Result<Option<String>, StoreError> {
+        let made = match write::create_new(path, IGNORED, &self.local) {
+            Ok(()) => Some(self.beside(".gitignore")),
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => None,
+            Err(error) => return Err(self.failed(&error)),
+        };
+        self.refuse_exposed()?;
+        Ok(made)
     }
 
     /// Keeps values under `stored:`. They are on disk when this returns.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
-        self.change(&values.iter().map(change).collect::<Vec<_>>())
+    pub async fn keep(&self, values: &[Keep<'_>]) -> Result<(), StoreError> {
+        self.change(&values.iter().map(change).collect::<Vec<_>>()).await
     }
 
     /// Changes keys of the local file, whatever their section. The changes are on disk when this returns.
     ///
     /// # Errors
     /// See [`StoreError`].
-    pub fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
+    pub async fn change(&self, changes: &[Change]) -> Result<(), StoreError> {
         self.refuse_exposed()?;
-        let _lock = self.lock()?;
-        // Read again under the lock: what a person or another run wrote meanwhile stays.
-        let old = self.read()?;
-        let new = edit::apply(&old, changes).map_err(|error| self.failed(&error))?;
-        write::replace_checked(&self.local, new.as_bytes(), |written| {
-            let text = String::from_utf8(written.to_vec()).map_err(|error| error.to_string())?;
-            yaml::read(&self.shown, text, Privacy::Hidden).map(drop).map_err(|_| "what was written is no YAML".to_owned())
-        })
-        .map_err(|error| self.failed(&error))
+        let _lock = self.lock().await?;
+        for _ in 0..ATTEMPTS {
+            // Read again under the lock: what a person or another run wrote meanwhile stays.
+            let old = self.read()?;
+            let new = match edit::apply(&old, changes) {
+                Ok(new) => new,
+                // Half of it was read before an editor wrote and half behind it.
+                Err(_) if self.read()? != old => continue,
+                Err(error) => return Err(self.failed(&error)),
+            };
+            let unchanged = || match self.read() {
+                Ok(now) if now == old => Ok(()),
+                Ok(_) => Err(None),
+                Err(error) => Err(Some(error)),
+            };
+            match write::replace_checked(&self.local, new.as_bytes(), unchanged) {
+                Ok(()) => return Ok(()),
+                Err(ReplaceError::Check(None)) => {}
+                Err(ReplaceError::Check(Some(error))) => return Err(error),
+                Err(ReplaceError::Io(error)) => return Err(self.failed(&error)),
+                Err(ReplaceError::Garbled) => return Err(self.failed(&"what was read back is not what was written")),
+                Err(ReplaceError::Unsynced(error)) => {
+                    return Err(StoreError::Unsynced { shown: self.shown.clone(), reason: error.to_string() });
+                }
+            }
+        }
+        Err(self.failed(&"it was changed by someone else again and again"))
     }
 
     /// Refuses a file that git tracks or would take.
@@ -201,10 +246,13 @@ impl Store {
         self.local.with_file_name(format!(".{environment}.{name}.lock"))
     }
 
-    fn lock(&self) -> Result<Lock, StoreError> {
-        Lock::acquire(&self.lock, LOCK_WAIT).map_err(|error| match error {
+    async fn lock(&self) -> Result<Lock, StoreError> {
+        Lock::acquire(&self.lock, LOCK_WAIT).await.map_err(|error| match error {
             LockError::Held(holder) => StoreError::Locked { holder },
-            LockError::Io(error) => self.failed(&error),
+            LockError::Io(error) => {
+                let name = self.lock.file_name().unwrap_or_default().to_string_lossy();
+                self.failed(&format!("its lock `{}` can't be taken: {error}", self.beside(&name)))
+            }
         })
     }
 
@@ -220,8 +268,9 @@ impl Store {
         StoreError::Failed { shown: self.shown.clone(), reason: reason.to_string() }
     }
 
-    fn folder(&self) -> &Path {
-        self.local.parent().unwrap_or(Path::new("."))
+    /// A file beside the local one, as printed.
+    fn beside(&self, name: &str) -> String {
+        Path::new(&self.shown).with_file_name(name).display().to_string()
     }
 }
 

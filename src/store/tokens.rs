@@ -19,14 +19,11 @@ const TOKENS: &str = "tokens";
 /// raised its limit, and a few may queue.
 const RENEWAL_WAIT: Duration = Duration::from_secs(180);
 
-/// The pauses between two attempts grow from the first to the second.
-const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
-
 impl TokenStore for Store {
     type Lock = Lock;
 
     async fn prepare(&self) -> Result<Option<Diagnostic>, Diagnostic> {
-        let made = Store::prepare(self).map_err(|error| error.finding(&self.shown))?;
+        let made = Store::prepare(self).await.map_err(|error| error.finding(&self.shown))?;
         Ok(made.map(|made| Diagnostic::note(format!("made `{made}`, so that git leaves local files alone"))))
     }
 
@@ -45,24 +42,14 @@ impl TokenStore for Store {
 
     async fn lock(&self, name: &str) -> Result<Lock, Diagnostic> {
         let path = self.lock_of_login(name);
-        let started = tokio::time::Instant::now();
-        let mut pause = PAUSES.0;
-        loop {
-            let holder = match Lock::attempt(&path) {
-                Ok(lock) => return Ok(lock),
-                Err(LockError::Held(holder)) => holder,
-                Err(LockError::Io(error)) => return Err(self.failed(&error).finding(&self.shown)),
-            };
-            if started.elapsed() >= RENEWAL_WAIT {
+        Lock::acquire(&path, RENEWAL_WAIT).await.map_err(|error| match error {
+            LockError::Held(holder) => {
                 let by = holder.map(|pid| format!(" ({pid})")).unwrap_or_default();
                 let seconds = RENEWAL_WAIT.as_secs();
-                return Err(Diagnostic::error(format!(
-                    "another process{by} has been renewing the token of `{name}` for {seconds} s"
-                )));
+                Diagnostic::error(format!("another process{by} has been renewing the token of `{name}` for {seconds} s"))
             }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(PAUSES.1);
-        }
+            LockError::Io(error) => self.failed(&error).finding(&self.shown),
+        })
     }
 
     async fn save(&self, name: &str, token: &Token, values: &[(String, Value)]) -> Result<(), Diagnostic> {
@@ -77,11 +64,11 @@ impl TokenStore for Store {
         });
         let changes: Vec<Change> = std::iter::once(kept).chain(values).collect();
         debug_assert!(changes.iter().skip(1).all(|change| change.path.first().is_some_and(|section| section == STORED)));
-        self.change(&changes).map_err(|error| error.finding(&self.shown))
+        self.change(&changes).await.map_err(|error| error.finding(&self.shown))
     }
 
     async fn forget(&self, name: &str) -> Result<(), Diagnostic> {
         let gone = Change { path: vec![TOKENS.to_owned(), name.to_owned()], value: None, tag: None };
-        self.change(&[gone]).map_err(|error| error.finding(&self.shown))
+        self.change(&[gone]).await.map_err(|error| error.finding(&self.shown))
     }
 }

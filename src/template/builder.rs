@@ -9,6 +9,7 @@ use serde_json::Value;
 use tera::Tera;
 
 use super::compiled::Compiled;
+use super::functions::Turns;
 use super::lex::{self, Fault, Segment, Token};
 use super::reads::{Findings, Reader};
 use super::{Body, Engine, Part, Syntax, Template, fault, functions, scalar, url};
@@ -82,10 +83,11 @@ impl Builder {
     pub fn compile(self) -> Result<Engine, Vec<Diagnostic>> {
         let Self { clock, pending, mut findings, .. } = self;
         if pending.is_empty() {
-            return if findings.is_empty() { Ok(Engine::new(None)) } else { Err(findings) };
+            return if findings.is_empty() { Ok(Engine::default()) } else { Err(findings) };
         }
         let mut tera = Tera::default();
-        functions::register(&mut tera, clock);
+        let turns = Arc::<Turns>::default();
+        functions::register(&mut tera, clock, Arc::clone(&turns));
         let sources: Vec<(&str, String)> = pending
             .iter()
             .filter_map(|template| template.compiled().map(|compiled| (template, compiled)))
@@ -106,7 +108,7 @@ impl Builder {
                 findings.push(Diagnostic::error("the templates can't be compiled together"));
             }
         }
-        if findings.is_empty() { Ok(Engine::new(Some(tera))) } else { Err(findings) }
+        if findings.is_empty() { Ok(Engine::new(tera, turns)) } else { Err(findings) }
     }
 }
 

@@ -9,13 +9,15 @@ use serde_json::Value;
 use tera::Tera;
 
 use super::compiled::Compiled;
-use super::functions::Capped;
+use super::functions::{Capped, Turns};
 use super::{Body, Error, MAX_OUTPUT, Part, Syntax, Template, Values, fault, scalar};
 
 /// All templates of a run, compiled.
+#[derive(Default)]
 pub struct Engine {
     /// Missing when no template needs it.
     tera: Option<Tera>,
+    turns: Arc<Turns>,
 }
 
 impl fmt::Debug for Engine {
@@ -25,8 +27,8 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub(super) fn new(tera: Option<Tera>) -> Self {
-        Self { tera }
+    pub(super) fn new(tera: Tera, turns: Arc<Turns>) -> Self {
+        Self { tera: Some(tera), turns }
     }
 
     /// Renders `template` to a value: typed for [`Syntax::Value`] and [`Syntax::Variable`], true or false for a condition, for
@@ -133,6 +135,7 @@ impl Engine {
         };
         let context = compiled.context(values)?;
         let mut out = Capped::new();
+        self.turns.begin();
         match tera.render_to(&compiled.name, &context, &mut out) {
             Ok(()) => String::from_utf8(out.bytes).map_err(|_| template.failed(whole(template), "the output is not text")),
             Err(_) if out.full => Err(too_large(template)),

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD_INDIFFERENT, URL_SAFE_NO_PAD, URL_SAFE_NO_PAD_INDIFFERENT};
@@ -21,9 +22,40 @@ const MAX_NODES: usize = 1_000_000;
 /// How deep one may be.
 const MAX_DEPTH: usize = 64;
 
+/// How often the loops of one template may run, all together: Tera has no bound of its own.
+const MAX_TURNS: usize = 1_000_000;
+
+/// How many turns the loops of the template that is being rendered may still take.
+#[derive(Debug, Default)]
+pub(super) struct Turns(AtomicUsize);
+
+impl Turns {
+    /// Another template begins.
+    pub(super) fn begin(&self) {
+        self.0.store(MAX_TURNS, Ordering::Relaxed);
+    }
+
+    /// Whether a loop over `value` may run.
+    fn spend(&self, value: &Value) -> bool {
+        let turns = match (value.as_array(), value.as_map(), value.as_str()) {
+            (Some(items), ..) => items.len(),
+            (_, Some(members), _) => members.len(),
+            (.., text) => text.map_or(0, str::len),
+        };
+        self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(turns)).is_ok()
+    }
+}
+
 /// Adds everything that `names` lists and Tera lacks, or does without a bound.
-pub(super) fn register(tera: &mut Tera, clock: Arc<dyn Clock>) {
+pub(super) fn register(tera: &mut Tera, clock: Arc<dyn Clock>, turns: Arc<Turns>) {
     inner(tera);
+    tera.register_filter("__loop", move |v: &Value, _: Kwargs, _: &State<'_>| {
+        if turns.spend(v) {
+            Ok(v.clone())
+        } else {
+            Err(say(format!("the loops of this template would run more than {MAX_TURNS} times")))
+        }
+    });
     tera.register_function("now", move |_: Kwargs, _: &State<'_>| clock.now().0);
     tera.register_function("uuid", |_: Kwargs, _: &State<'_>| uuid::Uuid::new_v4().to_string());
     tera.register_function("random_int", random_int);

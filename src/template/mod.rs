@@ -110,7 +110,7 @@ pub struct Read {
     /// Whether the template tests this path (`is defined`, `is undefined`, `default`) where it reads it: itself, elsewhere in
     /// the same expression, or in an `if` around it.
     pub guarded: bool,
-    /// Whether the value itself is never needed, only whether there is one (`is defined`, `is undefined`).
+    /// Whether nothing of the value is ever needed, only whether the name has one (`is defined`, `is undefined`).
     pub presence_only: bool,
 }
 
@@ -193,6 +193,13 @@ impl Template {
         matches!(self.inner.body, Body::Expression(_) | Body::Text(_))
     }
 
+    /// Whether it may give something else each time that it is rendered with the same values: by the clock, or by chance.
+    #[must_use]
+    pub fn varies(&self) -> bool {
+        // A name within a text or another name errs towards yes.
+        self.transforms() && names::VARYING.iter().any(|function| self.source().contains(function))
+    }
+
     /// What it was added as.
     #[must_use]
     pub fn syntax(&self) -> Syntax {
@@ -221,7 +228,7 @@ impl Template {
                 path: path.parts.clone(),
                 place: Place::new(file, yaml::locate(file, node, path.at.clone())),
                 guarded: path.guarded,
-                presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.tested),
+                presence_only: paths.iter().filter(|other| other.parts == path.parts).all(|other| other.bare),
             })
             .collect();
         Self { inner: Arc::new(Inner { place: Place::new(file, node.span), node: node.clone(), syntax, reads, body }) }

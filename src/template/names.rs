@@ -30,6 +30,9 @@ const FUNCTIONS: &[Callable] = &[
     call("range", &["end"], &["start", "step_by"]),
 ];
 
+/// Functions that give something else each time.
+pub(super) const VARYING: [&str; 4] = ["now", "uuid", "random_int", "random_string"];
+
 const FILTERS: &[Callable] = &[
     call("abs", &[], &[]),
     call("base64", &[], &[]),

@@ -14,6 +14,8 @@ use super::names::Sort;
 const MAX_BLOCKS: usize = 32;
 /// How many `elif` one `if` may have: Tera takes each for an `if` within the one before, by recursion.
 const MAX_ARMS: usize = 64;
+/// The filter that counts how often a loop will run.
+const LOOP: &str = "__loop";
 const KEYWORDS: &[&str] =
     &["and", "or", "not", "in", "is", "if", "else", "for", "true", "false", "none", "null", "True", "False", "None"];
 
@@ -30,6 +32,8 @@ pub(super) struct Path {
     pub(super) tolerant: bool,
     /// Under `is defined` or `is undefined` itself.
     pub(super) tested: bool,
+    /// Tested as a whole name: a test of a member tells something of what the name holds.
+    pub(super) bare: bool,
     /// Tolerant, or tested elsewhere in its expression or in an `if` around it.
     pub(super) guarded: bool,
 }
@@ -222,8 +226,9 @@ impl<'t> Reader<'t> {
         let (names, list) = tokens.split_at(split);
         let list = list.get(1..).unwrap_or_default();
         self.expression(list);
-        if list.is_empty() {
-            self.fault(Fault::new(head.at.clone(), "a loop is written `{% for item in items %}`"));
+        match span(list) {
+            Some(at) => self.wrap(at, ")", LOOP),
+            None => self.fault(Fault::new(head.at.clone(), "a loop is written `{% for item in items %}`")),
         }
         let mut locals: Vec<String> =
             names.iter().filter(|t| t.kind == Kind::Ident).map(|t| self.word(Some(t)).to_owned()).collect();
@@ -258,6 +263,7 @@ impl<'t> Reader<'t> {
         while let Some(token) = tokens.get(at) {
             at = if token.kind == Kind::Ident { self.ident(tokens, at, &comprehensions) } else { at + 1 };
         }
+        self.count_comprehensions(tokens);
         let paths = self.found.paths.get(first..).unwrap_or_default();
         let tested: Vec<Vec<String>> = paths.iter().filter(|path| path.tested).map(|path| path.parts.clone()).collect();
         let around: Vec<Vec<String>> = self.blocks.iter().flat_map(|block| block.tested.clone()).chain(tested.clone()).collect();
@@ -280,6 +286,24 @@ impl<'t> Reader<'t> {
             found.extend(names.filter(|t| t.kind == Kind::Ident).map(|t| (self.word(Some(t)).to_owned(), range.clone())));
         }
         found
+    }
+
+    /// Wraps what each list comprehension runs over, up to its `if` or its end.
+    fn count_comprehensions(&mut self, tokens: &[Token]) {
+        let loops: Vec<usize> = (0..tokens.len()).filter(|&at| self.word(tokens.get(at)) == "for").collect();
+        for at in loops {
+            let Some(start) = (at..tokens.len()).find(|&index| self.word(tokens.get(index)) == "in").map(|index| index + 1)
+            else {
+                continue;
+            };
+            let mut end = start;
+            while let Some(token) = tokens.get(end).filter(|token| !matches!(self.word(Some(token)), "if" | "for" | "]")) {
+                end = token.partner.filter(|&close| close > end).unwrap_or(end) + 1;
+            }
+            if let Some(list) = tokens.get(start..end).and_then(span) {
+                self.wrap(list, ")", LOOP);
+            }
+        }
     }
 
     /// Reads the identifier at `at`; gives the index of what comes next.
@@ -336,7 +360,8 @@ impl<'t> Reader<'t> {
             let index = self.found.paths.len();
             self.wrap(start..end_of(chain), "", &format!("__must(n={index}))"));
         }
-        self.found.paths.push(Path { parts, at: range, local, tolerant, tested, guarded: false });
+        let bare = tested && parts.len() == 1 && next == chain;
+        self.found.paths.push(Path { parts, at: range, local, tolerant, tested, bare, guarded: false });
         next
     }
 

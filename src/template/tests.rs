@@ -349,7 +349,7 @@ fn urls() {
 fn finding(raw: &str, syntax: Syntax) -> String {
     let (builder, _) = add(raw, syntax);
     let findings = builder.compile().map(|_| ()).expect_err(raw);
-    findings.iter().map(|finding| render(finding, Style::plain())).collect::<Vec<_>>().concat()
+    findings.iter().map(|finding| render(finding, Style::plain(), &crate::mask::Masker::new())).collect::<Vec<_>>().concat()
 }
 
 #[test]
@@ -489,7 +489,7 @@ fn a_hidden_file_shows_nothing_of_its_text() {
     let (_, node) = scalar("'hun{{ter2'");
     let mut builder = builder();
     builder.add(&file, &node, Syntax::Variable);
-    let shown = render(&builder.compile().unwrap_err()[0], Style::plain());
+    let shown = render(&builder.compile().unwrap_err()[0], Style::plain(), &crate::mask::Masker::new());
     assert!(shown.contains("dev.local.yaml:1:10") && !shown.contains("ter2") && !shown.contains("hun"), "{shown}");
 }
 

@@ -2,13 +2,14 @@
 //!
 //! The terminal is read key by key. Its own line editing would cut a pasted key or token at 4096 bytes, and a Ctrl-C that ended
 //! the process would leave the terminal mute; as a mere key it ends the question only, with the terminal as it was before. A
-//! signal from elsewhere that ends the process at once can't be cared for.
+//! signal from elsewhere ends the process, and the terminal is put right before.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
 
 use rustix::termios::{LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcsetattr};
 
+use super::signal::remember;
 use crate::secret::Secret;
 
 /// The longest secret that can be typed, in bytes.
@@ -69,6 +70,7 @@ impl<'a> Mute<'a> {
             .remove(LocalModes::ECHO | LocalModes::ECHONL | LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN);
         mute.special_codes[SpecialCodeIndex::VMIN] = 1;
         mute.special_codes[SpecialCodeIndex::VTIME] = 0;
+        remember(Some((terminal.try_clone()?, before.clone())));
         // What was typed ahead is kept: it may be the answer.
         tcsetattr(terminal, OptionalActions::Drain, &mute)?;
         Ok(Self { terminal, before })
@@ -79,6 +81,7 @@ impl Drop for Mute<'_> {
     fn drop(&mut self) {
         // There is nobody left to tell when the terminal is gone.
         let _ = tcsetattr(self.terminal, OptionalActions::Drain, &self.before);
+        remember(None);
     }
 }
 

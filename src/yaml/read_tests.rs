@@ -5,7 +5,8 @@ use crate::diagnostic::{Diagnostic, Span, Style, render_all};
 
 #[track_caller]
 fn sound(text: &str) -> Document {
-    read("f.yaml", text.to_owned(), Privacy::Open).unwrap_or_else(|found| panic!("{}", render_all(&found, Style::plain())))
+    read("f.yaml", text.to_owned(), Privacy::Open)
+        .unwrap_or_else(|found| panic!("{}", render_all(&found, Style::plain(), &crate::mask::Masker::new())))
 }
 
 #[track_caller]
@@ -19,7 +20,7 @@ fn findings(text: &str, privacy: Privacy) -> Vec<Diagnostic> {
 
 #[track_caller]
 fn said(text: &str, privacy: Privacy) -> String {
-    render_all(&findings(text, privacy), Style::plain())
+    render_all(&findings(text, privacy), Style::plain(), &crate::mask::Masker::new())
 }
 
 /// The text of a node's place, its tag, and where it is used.
@@ -46,8 +47,8 @@ fn every_case_of_the_table_is_said_as_written() {
         let text = text.replace("<TAB>", "\t");
         let found = match read("f.yaml", text.clone(), Privacy::Open) {
             Ok(document) if document.warnings.is_empty() => "nothing\n".to_owned(),
-            Ok(document) => render_all(&document.warnings, Style::plain()),
-            Err(findings) => render_all(&findings, Style::plain()),
+            Ok(document) => render_all(&document.warnings, Style::plain(), &crate::mask::Masker::new()),
+            Err(findings) => render_all(&findings, Style::plain(), &crate::mask::Masker::new()),
         };
         if found != expected {
             wrong.push(format!("{text}----->\n{found}"));
@@ -65,7 +66,7 @@ fn a_hidden_file_is_never_quoted() {
             let said = format!("{} {} {}", finding.message, finding.label, finding.help.join(" "));
             assert!(!said.contains("write it"), "{said}");
             assert!(said.len() < 220, "{said}");
-            let rendered = render_all(&[finding], Style::plain());
+            let rendered = render_all(&[finding], Style::plain(), &crate::mask::Masker::new());
             assert!(rendered.starts_with("error: ") && rendered.contains("\n --> f.yaml:"), "{rendered}");
             assert!(!rendered.contains(" | "), "{rendered}");
         }
@@ -283,7 +284,7 @@ proptest! {
         let privacy = [Privacy::Open, Privacy::HideTagged, Privacy::Hidden][privacy];
         match read("f.yaml", text.clone(), privacy) {
             Ok(document) => {
-                let _ = render_all(&document.warnings, Style::plain());
+                let _ = render_all(&document.warnings, Style::plain(), &crate::mask::Masker::new());
                 if let Some(root) = &document.root {
                     check(root, &text);
                     let _ = to_json(root);
@@ -295,7 +296,7 @@ proptest! {
                     let span = finding.place.as_ref().unwrap().span;
                     prop_assert!(text.get(span.start..span.end).is_some(), "{:?} {:?}", span, text);
                 }
-                let _ = render_all(&found, Style::plain());
+                let _ = render_all(&found, Style::plain(), &crate::mask::Masker::new());
             }
         }
     }

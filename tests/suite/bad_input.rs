@@ -110,15 +110,22 @@ fn said(folder: &Path, local: &[u8]) -> String {
     let path = folder.join("environments/dev.local.yaml");
     fs::write(&path, local).expect("the local file");
     let masker = Masker::new();
-    let inputs =
-        Inputs { paths: &[folder.join("a.yaml")], environment: Some("dev"), root: None, given: &[], folder, masker: &masker };
+    let inputs = Inputs {
+        paths: &[folder.join("a.yaml")],
+        environment: Some("dev"),
+        root: None,
+        given: &[],
+        tls: None,
+        folder,
+        masker: &masker,
+    };
     let plan = match plan::build(&inputs, Arc::new(SystemClock)) {
         Ok(plan) => plan,
-        Err(findings) => return render_all(&findings, Style::plain()),
+        Err(findings) => return render_all(&findings, Style::plain(), &Masker::new()),
     };
-    let rules = Rules { no_save: false, open: false, run: true };
+    let rules = Rules { no_save: false, open: false, run: true, allow_host: &[] };
     let findings = plan::validate(&plan, &BTreeMap::new(), &masker, rules).err().unwrap_or_default();
-    render_all(&[plan.warnings, findings].concat(), Style::plain())
+    render_all(&[plan.warnings, findings].concat(), Style::plain(), &Masker::new())
 }
 
 /// The first piece of four characters of a secret that stands in `text`.

@@ -87,6 +87,7 @@ fn help_is_readable() {
                   --timeout <DURATION>          The limit on every exchange, before what a collection says
                                                 (`[duration]`, `[duration]`, `[duration]`; a bare number is seconds)
                   --connect-timeout <DURATION>  The limit on connecting [default: [duration]]
+                  --run-timeout <DURATION>      The limit on the whole run: what is not sent by then is skipped
                   --max-body <SIZE>             The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
                   --dry-run                     Show what would be sent, send nothing
                   --no-save                     Keep stored values in memory only
@@ -94,13 +95,17 @@ fn help_is_readable() {
                   --non-interactive             Never ask, never open a browser
                   --allow-host <HOST>           Allow secrets to go to a further host (`upload.box.com`,
                                                 `host:port`, `*.boxcloud.com`)
+                  --only-host <HOST>            Connect to this host and no other, with or without secrets (also
+                                                RUNNER_ONLY_HOSTS)
               -k, --insecure                    Accept any certificate
                   --cacert <FILE>               Trust these certificates too (PEM)
                   --cert <FILE>                 The client's certificate (PEM)
                   --key <FILE>                  The client's key (PEM)
-                  --proxy <URL>                 Send everything through a proxy
-                  --noproxy <HOSTS>             Hosts that are reached without the proxy, separated by commas
-                  --resolve <HOST:ADDRESS>      Use this address for a host (`HOST:ADDRESS`, or curl's
+                  --proxy <URL>                 Send everything through a proxy (`http`, `https`, `socks5`,
+                                                `socks5h`)
+                  --noproxy <HOSTS>             Hosts that are reached without the proxy, separated by commas;
+                                                in place of NO_PROXY
+                  --resolve <HOST:ADDRESS>      Use this address for a host (`HOST:ADDRESS`, or for one port
                                                 `HOST:PORT:ADDRESS`)
               -v, --verbose...                  Show heads of requests and answers (-vv: bodies too)
               -q, --quiet                       Show failures only
@@ -138,7 +143,7 @@ fn a_mistyped_flag_or_command_gets_a_suggestion() {
         (&["c.yaml", "--var", "1x=y"], "`1x` can't be the name of a variable"),
         (&["c.yaml", "--secret", "x=hunter2"], "--secret x"),
         (&["c.yaml", "--secret", "x"], "RUNNER_SECRET_x"),
-        (&["c.yaml", "--proxy", "ftp://x"], "`http://` or `https://`"),
+        (&["c.yaml", "--proxy", "ftp://x"], "with `http`, `https`, `socks5` or `socks5h`"),
     ] {
         let ran = runner().args(arguments.iter().copied()).run_unchecked();
         assert_eq!((ran.exit, ran.stdout.as_str()), (2, ""), "{arguments:?}\n{}", ran.stderr);

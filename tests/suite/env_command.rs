@@ -26,7 +26,7 @@ const DEV: &str = r#"
       key: {api_key: {header: X-Key, value: "{{ api_key }}"}}
       login: {oauth2: {provider: box, grant_type: client_credentials}}
     tls: {ca: ca.pem, insecure: true}
-    proxy: http://me:proxy-password@proxy.example.com:3128
+    proxy: http://proxy.example.com:3128
     "#;
 
 const LOCAL: &str = "\
@@ -88,6 +88,7 @@ fn a_project_without_environments_is_told_what_one_is() {
 #[test]
 fn every_value_is_shown_with_its_origin() {
     let ran = project()
+        .file("environments/dev.local.yaml", format!("{LOCAL}proxy: http://me:proxy-password@proxy.example.com:3128\n"))
         .args(["show", "--env", "dev", "--var", "page_size=75"])
         .env_var("RUNNER_VAR_token_url", "http://localhost/3000/other")
         .expect_stdout(
@@ -139,7 +140,7 @@ fn every_value_is_shown_with_its_origin() {
               insecure       true: certificates are not checked
 
             proxy
-              http://me:***@proxy.example.com:3128               environments/dev.yaml:18
+              http://me:***@proxy.example.com:3128               environments/dev.local.yaml:9
             ",
         )
         .run();

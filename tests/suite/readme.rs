@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::runner::Runner;
+use crate::support::tls::self_signed;
 
 /// The ```yaml blocks of a text whose first line is a comment with a path: path and content.
 fn named_blocks(text: &str) -> Vec<(String, String)> {
@@ -38,6 +39,7 @@ fn every_collection_of_the_documents_passes_the_check_with_its_environment() {
             runner = runner.file(path, text);
         }
         runner
+            .file("environments/ca.pem", self_signed().pem())
             .args(["check", collection, "--env", environment])
             .expect_exit(0)
             .expect_stdout(

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use crate::support::runner::Runner;
 use crate::support::server::{Answer, Request, Server};
-use crate::support::tls;
 
 /// A server that takes everything.
 fn server() -> Server {
@@ -542,7 +541,7 @@ fn requests_to_one_host_share_a_connection() {
 }
 
 #[test]
-fn a_redirect_is_shown_and_not_followed() {
+fn a_redirect_that_is_not_followed_is_shown() {
     let server = Server::start(|request| match request.path.as_str() {
         "/old" => Answer::status(302).header("Location", "/new?code=abc123secret&state=x"),
         _ => Answer::status(304),
@@ -552,7 +551,7 @@ fn a_redirect_is_shown_and_not_followed() {
             "c.yaml",
             format!(
                 r#"
-                defaults: {{base_url: "{}"}}
+                defaults: {{base_url: "{}", redirects: false}}
                 requests:
                   - url: /old
                   - {{url: /old, name: Expected, assert: {{status: 302, headers: {{Location: {{contains: /new}}}}}}}}
@@ -567,7 +566,7 @@ fn a_redirect_is_shown_and_not_followed() {
         .expect_stdout(
             "
             ✓ GET    /old                              302 [duration]
-              redirects to /new?code=***&state=x; this version does not follow redirects
+              redirects to /new?code=***&state=x (not followed)
             ✓ GET    Expected                          302 [duration]
             ✗ GET    Not expected                      302 [duration]
               error: status is 302, expected 200
@@ -575,7 +574,7 @@ fn a_redirect_is_shown_and_not_followed() {
                 |
               5 |   - {url: /old, name: Not expected, assert: {status: 200}}
                 |                                                      ^^^
-              redirects to /new?code=***&state=x; this version does not follow redirects
+              redirects to /new?code=***&state=x (not followed)
             ✓ GET    /same                             304 [duration]
 
             4 requests: 3 passed, 1 failed in [duration]
@@ -583,45 +582,6 @@ fn a_redirect_is_shown_and_not_followed() {
         )
         .run();
     assert_eq!(server.lines(), ["GET /old", "GET /old", "GET /old", "GET /same"]);
-}
-
-#[test]
-fn a_certificate_is_trusted_when_its_issuer_is_named() {
-    let server = tls::self_signed();
-    let port = server.url().rsplit(':').next().unwrap().to_owned();
-    let project = |tls: &str| {
-        Runner::new()
-            .file("certificates/ca.pem", server.pem())
-            .file("environments/plain.yaml", format!("variables: {{url: {}}}\n{tls}", server.url()))
-            .file("c.yaml", "defaults: {base_url: \"{{ url }}\"}\nrequests: [{url: /}]\n")
-            .args(["c.yaml", "--env", "plain"])
-    };
-    assert_eq!(project("").run_unchecked().exit, 3);
-    project("").args(["--cacert", "certificates/ca.pem"]).run_passing();
-    project("tls: {ca: ../certificates/ca.pem}\n").run_passing();
-    project("").arg("-k").run_passing();
-    project("tls: {insecure: true}\n").run_passing();
-    // The name must still be the right one: nothing is relaxed by trusting an issuer.
-    let elsewhere = project("")
-        .args(["--cacert", "certificates/ca.pem", "--var", &format!("url=https://other.test:{port}")])
-        .args(["--resolve", "other.test:127.0.0.1"])
-        .run_unchecked();
-    assert_eq!(elsewhere.exit, 3, "{}", elsewhere.all_output());
-    assert!(elsewhere.stdout.contains("other.test"), "{}", elsewhere.stdout);
-}
-
-#[test]
-fn a_host_can_be_given_an_address() {
-    let server = server();
-    let port = server.url().rsplit(':').next().unwrap().to_owned();
-    for resolve in ["api.example.test:127.0.0.1".to_owned(), format!("api.example.test:{port}:127.0.0.1")] {
-        Runner::new()
-            .file("c.yaml", format!("requests: [{{url: \"http://api.example.test:{port}/x\"}}]\n"))
-            .args(["c.yaml", "--resolve", &resolve])
-            .run_passing();
-    }
-    assert_eq!(server.requests()[0].header("host"), Some(format!("api.example.test:{port}").as_str()));
-    assert_eq!(server.lines(), ["GET /x", "GET /x"]);
 }
 
 #[test]
@@ -645,26 +605,6 @@ fn an_answer_that_is_too_large_is_refused_also_when_it_only_grows_so() {
         assert_eq!(ran.exit, exit, "{path}: {}", ran.all_output());
         assert_eq!(ran.stdout.contains("--max-body"), exit == 3, "{path}: {}", ran.stdout);
     }
-}
-
-#[test]
-fn everything_goes_through_a_proxy_but_what_is_excepted() {
-    let proxy = Server::start(|_| Answer::json(200, r#"{"via": "proxy"}"#));
-    let server = Server::start(|_| Answer::json(200, r#"{"via": "direct"}"#));
-    let port = server.url().rsplit(':').next().unwrap().to_owned();
-    let run = |host: &str, arguments: &[&str], via: &str| {
-        Runner::new()
-            .file("c.yaml", format!("requests: [{{url: \"http://{host}:{port}/x\", assert: {{json: {{$.via: {via}}}}}}}]\n"))
-            .args(["c.yaml", "--resolve", "api.example.test:127.0.0.1", "--proxy", &proxy.url()])
-            .args(arguments.iter().copied())
-            .run_passing();
-    };
-    run("api.example.test", &[], "proxy");
-    run("api.example.test", &["--noproxy", "other.test,example.test"], "direct");
-    // This machine is never asked for through another one.
-    run("127.0.0.1", &[], "direct");
-    assert_eq!(proxy.requests()[0].header("host"), Some(format!("api.example.test:{port}").as_str()));
-    assert_eq!((proxy.requests().len(), server.requests().len()), (1, 2));
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! The sandbox as a user meets it: run alone like a real provider, or for a run, with tokens that outlive the process.
 
+use std::io::{Read, Write};
 use std::path::Path;
 
-use crate::support::browser::{between, get, post};
+use crate::support::browser::{Page, between, get, post};
 use crate::support::leak::assert_no_secret;
 use crate::support::runner::{Ran, Runner, Running};
 
@@ -30,7 +31,11 @@ struct Alone {
 
 impl Alone {
     fn start() -> Self {
-        let mut running = Runner::new().args(["sandbox", "--port", "0"]).expect_exit(130).spawn();
+        Self::start_with(Runner::new(), &[])
+    }
+
+    fn start_with(runner: Runner, flags: &[&str]) -> Self {
+        let mut running = runner.args(["sandbox", "--port", "0"]).args(flags.iter().copied()).expect_exit(130).spawn();
         running.wait_for("/authorize?");
         running.wait_for("client_id=");
         let text = running.raw_stdout();
@@ -60,6 +65,18 @@ impl Alone {
         self.value("api_url").trim_end_matches("/2.0")
     }
 
+    /// A token request of its client.
+    fn grant(&self, fields: &[(&str, &str)]) -> Page {
+        let client = [("client_id", self.value("client_id")), ("client_secret", self.value("client_secret"))];
+        post(self.value("token_url"), &[&client, fields].concat())
+    }
+
+    /// A token request that needs no person.
+    fn as_app(&self) -> Page {
+        let id = self.value("enterprise_id");
+        self.grant(&[("grant_type", "client_credentials"), ("box_subject_type", "enterprise"), ("box_subject_id", id)])
+    }
+
     /// A run of `collection` against it with the environment that a Box developer fills in.
     fn run(&self, runner: Runner, collection: &str) -> Runner {
         runner
@@ -83,9 +100,11 @@ fn alone_it_says_what_to_fill_in_and_ends_when_interrupted() {
         ran.stdout.replace(&secret, "[secret]").replace(&id, "[id]"),
         "The sandbox runs at http://127.0.0.1:[port] until you press Ctrl-C.\n\n\
          api_url        http://127.0.0.1:[port]/2.0\n\
+         issuer         http://127.0.0.1:[port]\n\
          token_url      http://127.0.0.1:[port]/oauth2/token\n\
          client_id      [id]\n\
-         client_secret  [secret]\n\n\
+         client_secret  [secret]\n\
+         enterprise_id  900000001\n\n\
          A code to copy (it lives 30 seconds):\n\
          http://127.0.0.1:[port]/api/oauth2/authorize?response_type=code&client_id=[id]\n"
     );
@@ -375,4 +394,68 @@ fn a_port_in_use_is_told_with_the_way_out() {
         "error: the sandbox could not be started on port PORT: Address already in use (os error 98)\n  = help: choose another port with \
          `--port`, or 0 for any free one\n"
     );
+}
+
+#[test]
+fn faults_come_in_turn_and_are_counted() {
+    let sandbox = Alone::start_with(Runner::new(), &["--fault", "500,429,expire=60,ok,drop"]);
+    assert_eq!(sandbox.as_app().status, 500);
+    let busy = sandbox.as_app();
+    assert!(busy.status == 429 && busy.head.contains("retry-after: 1"), "{}", busy.head);
+    assert!(sandbox.as_app().body.contains("\"expires_in\":60,"));
+    assert!(sandbox.as_app().body.contains("\"expires_in\":4123,"));
+    // The last one was done, and nothing is said of it.
+    let origin = sandbox.origin();
+    let mut stream = std::net::TcpStream::connect(origin.trim_start_matches("http://")).expect("a server");
+    let form = format!(
+        "grant_type=client_credentials&client_id={}&client_secret={}&box_subject_type=enterprise&box_subject_id=900000001",
+        sandbox.value("client_id"),
+        sandbox.value("client_secret")
+    );
+    let head = "POST /oauth2/token HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+    write!(stream, "{head}Content-Length: {}\r\n\r\n{form}", form.len()).expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("a closed connection");
+    assert_eq!(answer, "");
+    let stats = get(&format!("{origin}/sandbox/stats")).body;
+    assert_eq!(
+        stats,
+        "{\"grants\":{\"client_credentials\":{\"requests\":5,\"granted\":3,\"refused\":2}},\"refresh_tokens_reused\":0,\
+         \"faults\":4,\"revocations\":0,\"introspections\":0,\"api_calls\":{\"requests\":0,\"unauthorized\":0}}"
+    );
+}
+
+#[test]
+fn a_grace_period_forgives_a_second_use() {
+    let sandbox = Alone::start_with(Runner::new(), &["--grace", "10m"]);
+    let code = sandbox.code();
+    let first = sandbox.grant(&[("grant_type", "authorization_code"), ("code", &code)]).body;
+    let refresh = [("grant_type", "refresh_token"), ("refresh_token", between(&first, "\"refresh_token\":\"", "\""))];
+    assert_eq!((sandbox.grant(&refresh).status, sandbox.grant(&refresh).status), (200, 200));
+    assert!(get(&format!("{}/sandbox/stats", sandbox.origin())).body.contains("\"refresh_tokens_reused\":1"));
+}
+
+#[test]
+fn a_public_key_is_named_and_a_file_that_is_none_is_told() {
+    // RFC 7515, appendix A.3.1, without its private part.
+    let jwk = r#"{"kty":"EC","crv":"P-256","kid":"mine","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}"#;
+    let sandbox = Alone::start_with(Runner::new().file("key.json", jwk), &["--public-key", "key.json"]);
+    assert_eq!(sandbox.value("public_key_id"), "mine");
+    Runner::new()
+        .file("key.pem", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")
+        .args(["sandbox", "--public-key", "key.pem"])
+        .expect_exit(2)
+        .expect_stderr(
+            "
+            error: `key.pem` is no public key for the sandbox: this is a private key; only its public half is wanted (`openssl pkey -in FILE -pubout`)
+            ",
+        )
+        .run();
+    Runner::new().args(["sandbox", "--fault", "fast"]).expect_exit(2).expect_stderr(
+            "
+            error: invalid value 'fast' for '--fault <FAULT>': expected `slow`, `slow=[duration]`, `drop`, a status from 400 to 599, `expire`, `expire=60` (seconds) or `ok`
+
+            For more information, try '--help'.
+            ",
+        ).run();
 }

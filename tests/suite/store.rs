@@ -6,15 +6,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use crate::support::git::index_of;
 use crate::support::leak::assert_no_secret;
 use crate::support::runner::{Ran, Runner};
 use crate::support::server::{Answer, Server};
 
-const LOCAL: &str = "environments/dev.local.yaml";
-const TOKEN: &str = "token-from-the-answer";
+pub(crate) const LOCAL: &str = "environments/dev.local.yaml";
+pub(crate) const TOKEN: &str = "token-from-the-answer";
 
 /// Asks for a token, stores it, uses it.
-const COLLECTION: &str = "
+pub(crate) const COLLECTION: &str = "
     requests:
       - name: Get
         url: \"{{ api_url }}/token\"
@@ -28,20 +29,21 @@ const COLLECTION: &str = "
         auth: {bearer: \"{{ access_token }}\"}
     ";
 
-const TOKEN_ANSWER: &str = r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
+pub(crate) const TOKEN_ANSWER: &str =
+    r#"{"access_token":"token-from-the-answer","expires_at":12345,"refresh_token":"refresh-from-answer"}"#;
 
-fn server() -> Server {
+pub(crate) fn server() -> Server {
     Server::start(|request| if request.path == "/token" { Answer::json(200, TOKEN_ANSWER) } else { Answer::json(200, "{}") })
 }
 
-const IGNORED: &str = "*.local.*\n.*.lock\n";
+pub(crate) const IGNORED: &str = "*.local.*\n.*.lock\n";
 
-fn project(server: &Server, collection: &str) -> Runner {
+pub(crate) fn project(server: &Server, collection: &str) -> Runner {
     new_project(server, collection).file("environments/.gitignore", IGNORED)
 }
 
 /// One in which nothing was stored yet.
-fn new_project(server: &Server, collection: &str) -> Runner {
+pub(crate) fn new_project(server: &Server, collection: &str) -> Runner {
     let environment = format!("variables:\n  api_url: {}\n", server.url());
     Runner::new().file("environments/dev.yaml", environment).file("c.yaml", collection).args(["c.yaml", "--env", "dev"])
 }
@@ -190,15 +192,6 @@ fn a_mode_that_lets_others_read_is_told_and_mended() {
     fs::set_permissions(again.path(LOCAL), Permissions::from_mode(0o400)).unwrap();
     let strict = again.again().args(["c.yaml", "--env", "dev"]).run_passing();
     assert_eq!(mode(&strict, LOCAL), 0o400);
-}
-
-/// The bytes of an index of git, version 2, that holds `path` and nothing else (gitformat-index).
-fn index_of(path: &str) -> Vec<u8> {
-    let mut entry = [&[0; 24][..], &0o100_644_u32.to_be_bytes(), &[0; 12], &[0xAB; 20]].concat();
-    entry.extend(u16::try_from(path.len()).unwrap().to_be_bytes());
-    entry.extend(path.as_bytes());
-    entry.extend(vec![0; 8 - entry.len() % 8]);
-    [&b"DIRC\0\0\0\x02\0\0\0\x01"[..], &entry, &[0xCD; 20]].concat()
 }
 
 fn write(runner: &Runner, path: &str, bytes: &[u8]) {
@@ -526,28 +519,6 @@ fn a_name_of_the_environment_is_not_stored() {
         let told = format!("`{name}` can't be stored: the environment gives it a value");
         assert_eq!(ran.stderr.contains(&told), exit == 2, "{name}\n{}", ran.stderr);
     }
-}
-
-#[test]
-fn two_processes_that_store_at_once_lose_nothing() {
-    const EACH: usize = 12;
-    let server = Server::start(|request| Answer::json(200, format!("{{\"v\":\"{}\"}}", request.path)));
-    let collection = |who: &str| {
-        let one = |n: usize| format!("  - {{url: '{{{{ api_url }}}}/{who}{n}', store: {{{who}{n}: $.v, shared: $.v}}}}\n");
-        format!("requests:\n{}", (0..EACH).map(one).collect::<String>())
-    };
-    let first = project(&server, &collection("a")).file("d.yaml", collection("b"));
-    let second = Runner::new().beside(&first).args(["d.yaml", "--env", "dev"]).spawn();
-    let ran = first.run_unchecked();
-    let other = second.end();
-    assert_eq!((ran.exit, other.exit), (0, 0), "{}\n{}", ran.all_output(), other.all_output());
-    let local = ran.read(LOCAL);
-    for who in ["a", "b"] {
-        for n in 0..EACH {
-            assert!(local.contains(&format!("  {who}{n}: /{who}{n}\n")), "{who}{n}\n{local}");
-        }
-    }
-    assert_eq!(local.lines().count(), 2 * EACH + 2, "{local}");
 }
 
 /// Killed at any moment, a run leaves the old file or the new one, whole.

@@ -218,7 +218,7 @@ impl World {
         let stored = self.store.0.borrow().clone().into_iter().collect();
         let endpoint = Endpoint { client: &self.client, masker: &self.masker, timeout: None };
         let life = Lifecycle::new(Some(&self.store), endpoint, &self.clock, Habits::default(), stored);
-        let guard = |_: &url::Url| Ok(());
+        let guard = |_: &url::Url, _| Ok(());
         let mut asking = Asking { name: "x", login: &login, fields: &Literal, sandbox: None, guard: &guard, refused: None };
         let mut result = life.token(&asking).await.map(|obtained| obtained.token);
         self.judge(&result, scope);

@@ -278,6 +278,131 @@ fn no_address_of_a_collection_is_allowed() {
     }
 }
 
+/// Each row names an endpoint of a login of the collection's own. It is refused before anything is sent, whether a request uses the
+/// login or not.
+#[test]
+fn no_login_of_a_collection_names_a_foreign_endpoint() {
+    for (what, variables, login, key) in [
+        ("token endpoint", "{}", "token_endpoint: FOREIGN/token", "token_endpoint"),
+        ("the start of one", "{}", "token_endpoint: 'FOREIGN/{{ client_id }}'", "token_endpoint"),
+        ("issuer", "{}", "issuer: FOREIGN", "issuer"),
+        ("authorization endpoint", "{}", "authorization_endpoint: FOREIGN/a, token_endpoint: OWN/t", "authorization_endpoint"),
+        ("device endpoint", "{}", "device_authorization_endpoint: FOREIGN/d", "device_authorization_endpoint"),
+        ("revocation", "{}", "provider: box, revocation_endpoint: FOREIGN/r", "revocation_endpoint"),
+        ("introspection", "{}", "provider: box, introspection_endpoint: FOREIGN/i", "introspection_endpoint"),
+        ("pushed request", "{}", "pushed_authorization_request_endpoint: FOREIGN/p", "pushed_authorization_request_endpoint"),
+        ("refresh", "{}", "token_endpoint: OWN/token, refresh: {url: FOREIGN/token}", "refresh.url"),
+        ("a variable of the collection", "{theirs: FOREIGN}", "token_endpoint: '{{ theirs }}/token'", "token_endpoint"),
+        ("one that the environment leaves open", "{open: FOREIGN}", "token_endpoint: '{{ open }}/token'", "token_endpoint"),
+        ("a name in other case", "{API_URL: FOREIGN}", "token_endpoint: '{{ API_URL }}/token'", "token_endpoint"),
+        ("a stored value", "{}", "token_endpoint: '{{ next }}/token'", "token_endpoint"),
+        ("userinfo", "{}", "token_endpoint: 'http://HOST_OF_OWN@HOST_OF_FOREIGN/token'", "token_endpoint"),
+    ] {
+        for request in ["{url: OWN/x, auth: own}", "{url: OWN/x}"] {
+            let project = Project::new();
+            let collection = format!(
+                "variables: {variables}\nauth: {{own: {{oauth2: {{client_id: '{{{{ client_id }}}}', client_secret: '{{{{ client_secret }}}}', \
+                 {login}}}}}}}\nrequests: [{request}]\n"
+            );
+            let environment = ENVIRONMENT.replace("      client_id", "      open:\n      client_id");
+            let local = format!("variables: {{client_secret: {SECRET}}}\nstored: {{next: FOREIGN}}\n");
+            let ran = project.with(&environment, &local, &collection).run_unchecked();
+            let said = ran.all_output();
+            let connections = (project.own.connections(), project.foreign.connections());
+            assert_eq!((ran.exit, connections), (6, (0, 0)), "{what}\n{said}");
+            let message = format!("error: `auth.own.{key}` lies on `{}`, which is not allowed", project.foreign.url());
+            assert!(said.contains(&message), "{what}\n{said}");
+            assert!(said.contains(&project.text("add `hosts: [HOST_OF_FOREIGN]` to the environment")), "{what}\n{said}");
+        }
+    }
+    // An endpoint of the environment's own origin is no mistake, and neither is one that `--allow-host` names.
+    for (endpoint, argument) in [("OWN/token", "--no-save"), ("FOREIGN/token", "--allow-host=HOST_OF_FOREIGN")] {
+        let project = Project::new();
+        let collection = format!("auth: {{own: {{oauth2: {{token_endpoint: {endpoint}}}}}}}\nrequests: [{{url: OWN/x}}]\n");
+        project.runner(&collection).arg(project.text(argument)).run_passing();
+    }
+    // Without an environment only a secret of the command line makes it one.
+    for (secret, exit) in [("client_secret", 6), ("other", 0)] {
+        let project = Project::new();
+        let collection = "
+            auth: {own: {oauth2: {token_endpoint: FOREIGN/t, client_secret: '{{ client_secret }}'}}}
+            variables: {client_secret: of-the-collection}
+            requests: [{url: OWN/x}]
+            ";
+        let runner = Runner::new().file("c.yaml", project.text(collection)).args(["c.yaml"]);
+        let ran = runner.env_var(&format!("RUNNER_SECRET_{secret}"), SECRET).run_unchecked();
+        assert_eq!((ran.exit, project.foreign.connections()), (exit, 0), "{secret}\n{}", ran.all_output());
+    }
+}
+
+/// A collection gives a value to a name that the environment uses: the environment does not see it.
+#[test]
+fn no_name_of_the_environment_is_taken_over() {
+    for (what, collection) in [
+        ("captured url", "requests: [{url: OWN/token, capture: {api_url: $.next}}, {url: '{{ api_url }}/x', auth: mine}]"),
+        (
+            "captured token url",
+            "requests: [{url: OWN/token, capture: {token_url: $.next}}, {url: '{{ token_url }}', auth: mine}]",
+        ),
+        ("captured hosts", "requests: [{url: OWN/token, capture: {hosts: $.next}}, {url: '{{ hosts }}', auth: mine}]"),
+        (
+            "captured client id",
+            "requests: [{url: OWN/token, capture: {client_id: $.next}}, {url: '{{ client_id }}', auth: mine}]",
+        ),
+        ("defined hosts", "{variables: {hosts: FOREIGN}, requests: [{url: '{{ hosts }}', auth: mine}]}"),
+        ("defined token url", "{variables: {token_url: FOREIGN}, requests: [{url: '{{ token_url }}', auth: mine}]}"),
+        ("a url in other case", "{variables: {API_URL: FOREIGN}, requests: [{url: '{{ API_URL }}/x', auth: mine}]}"),
+        (
+            "a captured one in other case",
+            "requests: [{url: OWN/token, capture: {Api_Url: $.next}}, {url: '{{ Api_Url }}', auth: mine}]",
+        ),
+        ("by a needed collection", "{needs: [needed.yaml], requests: [{url: '{{ api_url }}/x', auth: mine}]}"),
+        ("a host of many", "{variables: {p: HOST_OF_FOREIGN}, requests: [{url: 'http://HOST_OF_OWN@{{ p }}/x', auth: mine}]}"),
+    ] {
+        let project = Project::new();
+        let needed = project.text("requests: [{url: OWN/token, capture: {api_url: $.next}}]");
+        let ran = project.runner(collection).file("needed.yaml", needed).run_unchecked();
+        project.assert_refused(what, &ran, "the secret `client_secret`", 0);
+    }
+    // The next run does not see it either.
+    for store in ["token_url: $.next", "hosts: $.next", "open: $.next"] {
+        let project = Project::new();
+        let environment = ENVIRONMENT.replace("      client_id", "      open:\n      client_id");
+        let ran =
+            project.with(&environment, LOCAL, &format!("requests: [{{url: OWN/token, store: {{{store}}}}}]")).run_unchecked();
+        assert_eq!(ran.exit, 0, "{}", ran.all_output());
+        let name = store.split(':').next().unwrap();
+        let next = project.text(&format!("requests: [{{url: '{{{{ {name} }}}}/x', auth: mine}}]"));
+        let ran = ran.again().file("c.yaml", next).args(["c.yaml", "--env", "dev"]).run_unchecked();
+        project.assert_refused(store, &ran, "the secret `client_secret`", 0);
+    }
+    // A name to which the environment gives a value is not stored at all.
+    for name in ["api_url", "client_id"] {
+        let project = Project::new();
+        let ran = project.runner(&format!("requests: [{{url: OWN/token, store: {{{name}: $.next}}}}]")).run_unchecked();
+        assert_eq!((ran.exit, project.own.connections()), (2, 0), "{}", ran.all_output());
+    }
+    // A collection can't read the process environment.
+    let project = Project::new();
+    let collection = "{variables: {a: !env HOME}, requests: [{url: 'FOREIGN/{{ a }}'}]}";
+    let ran = project.runner(collection).run_unchecked();
+    assert_eq!((ran.exit, project.foreign.connections()), (2, 0), "{}", ran.all_output());
+}
+
+/// The same host without TLS is another origin, and the refusal says what is wrong.
+#[test]
+fn plain_http_to_an_https_host_is_told_so() {
+    let project = Project::new();
+    let environment = "{variables: {api_url: 'https://HOST_OF_FOREIGN', client_secret: !secret }, auth: {mine: {bearer: '{{ client_secret }}'}}}";
+    let ran = project.with(environment, LOCAL, "requests: [{url: FOREIGN/x, auth: mine}]").run_unchecked();
+    assert_eq!((ran.exit, project.foreign.connections()), (6, 0), "{}", ran.all_output());
+    assert!(
+        ran.stdout.contains("this host is allowed over https: write `https://`; if plain http is meant, add"),
+        "{}",
+        ran.stdout
+    );
+}
+
 #[test]
 fn what_an_answer_gave_goes_back_there_and_to_allowed_origins_only() {
     // A token of the allowed server stays there.
@@ -524,17 +649,26 @@ fn the_rest_of_the_run_goes_on() {
     assert_eq!(project.own.lines(), ["GET /y"]);
 }
 
-/// An answer of the allowed server points elsewhere: nothing follows it there.
+/// A front that serves many hosts passes a request on by its header `Host`.
 #[test]
-fn a_redirect_takes_no_secret_along() {
-    for status in [301, 302, 303, 307, 308] {
-        let foreign = stranger();
-        let next = foreign.url();
-        let own = Server::start(move |_| Answer::status(status).header("Location", format!("{next}/x")));
-        let project = Project { own, foreign };
-        let ran = project.runner("requests: [{url: OWN/, auth: mine, form: {a: '{{ client_secret }}'}}]").run_unchecked();
-        assert_eq!((project.own.lines().len(), project.foreign.connections()), (1, 0), "{status}\n{}", ran.all_output());
-        assert_no_secret(ran.all_output(), SECRET);
+fn a_header_leads_no_secret_to_another_host() {
+    for (what, headers) in [("as it is", "Host: HOST_OF_FOREIGN"), ("in other case", "hOST: '{{ \"HOST_OF_FOREIGN\" }}'")] {
+        let project = Project::new();
+        let ran = project.runner(&format!("requests: [{{url: OWN/x, auth: mine, headers: {{{headers}}}}}]")).run_unchecked();
+        assert_eq!((ran.exit, project.own.connections()), (6, 0), "{what}\n{}", ran.all_output());
+        let finding = "would lead the request to another host than that of the url\n   --> c.yaml:1:";
+        assert!(ran.stdout.contains(finding) && ran.stdout.contains(" ^^^^\n"), "{what}\n{}", ran.stdout);
+    }
+}
+
+/// A credential that an environment spells out has no name of its own.
+#[test]
+fn a_credential_that_is_written_out_stays_at_home() {
+    for method in ["bearer: a1b", "basic: {username: me, password: a1b}", "api_key: {header: X-K, value: a1b}"] {
+        let project = Project::new();
+        let environment = format!("variables: {{api_url: OWN}}\nauth: {{mine: {{{method}}}}}\n");
+        let ran = project.with(&environment, "", "requests: [{url: FOREIGN/x, auth: mine}]").run_unchecked();
+        project.assert_refused(method, &ran, "the secret `auth.mine`", 0);
     }
 }
 

@@ -162,6 +162,23 @@ pub struct Endpoints {
     pub pushed_authorization_request: Option<Template>,
 }
 
+impl Endpoints {
+    /// Those that are given, by a file or a preset, with the keys under which they stand.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &Template)> {
+        let all = [
+            ("issuer", &self.issuer),
+            ("authorization_endpoint", &self.authorization),
+            ("token_endpoint", &self.token),
+            ("refresh.url", &self.refresh),
+            ("device_authorization_endpoint", &self.device_authorization),
+            ("revocation_endpoint", &self.revocation),
+            ("introspection_endpoint", &self.introspection),
+            ("pushed_authorization_request_endpoint", &self.pushed_authorization_request),
+        ];
+        all.into_iter().filter_map(|(key, endpoint)| Some((key, endpoint.as_ref()?)))
+    }
+}
+
 /// The client.
 #[derive(Debug, Clone, Default)]
 pub struct Client {

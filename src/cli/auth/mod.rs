@@ -11,21 +11,21 @@ use clap::{Args as ClapArgs, Subcommand};
 use crate::auth::{Definition, Login};
 use crate::diagnostic::{Cause, Diagnostic, nearest};
 use crate::environment::Values;
-use crate::http;
+use crate::http::{self, Client, Luggage};
 use crate::mask::Masker;
 use crate::oauth::{self, Asking, Endpoint, EnvironmentFields, Habits, Lifecycle, Token};
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::run::Gate;
 use crate::sandbox::Sandbox;
 use crate::store::Store;
-use crate::trust::{HostRule, Origin};
+use crate::trust::Origin;
 use crate::world::{Stream, World};
 
 use super::args::{ConnectionArgs, LimitArgs, ValueArgs};
 use super::connection;
-use super::given;
-use super::run::{Members, start_sandbox};
-use super::{Diagnostics, Exit, exit, take_stream};
+use super::given::{self, Refused};
+use super::run::{LAST_WORK, Members, start_sandbox};
+use super::{Diagnostics, Exit, exit, runtime, take_stream};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum AuthCommand {
@@ -134,7 +134,7 @@ impl Session<'_> {
         question: impl AsyncFnOnce(&Lifecycle<'_, Store>, &Asking<'_>) -> Result<T, oauth::Error>,
     ) -> Result<T, Stop> {
         let endpoints = self.gate.endpoints(true, &definition.name).map_err(|error| Stop::from(error.into_finding()))?;
-        let guard = |url: &url::Url| endpoints.check(url);
+        let guard = |url: &url::Url, _: Luggage| endpoints.check(url);
         let asking = Asking {
             name: &definition.name,
             login,
@@ -186,7 +186,11 @@ impl Stop {
 }
 
 /// Opens a session for one login and lets `work` do its part.
-fn within(world: World, args: &LoginArgs, work: impl AsyncFnOnce(&mut Session<'_>, (Definition, Login)) -> Result<(), Stop>) -> Exit {
+fn within(
+    world: World,
+    args: &LoginArgs,
+    work: impl AsyncFnOnce(&mut Session<'_>, (Definition, Login)) -> Result<(), Stop>,
+) -> Exit {
     session(world, args, async |session| {
         let (definition, login) = session.login(args.name.as_deref())?;
         let chosen = (definition.clone(), login.clone());
@@ -197,25 +201,24 @@ fn within(world: World, args: &LoginArgs, work: impl AsyncFnOnce(&mut Session<'_
 /// Loads the environment, starts what it needs, and lets `work` do its part.
 fn session(mut world: World, args: &LoginArgs, work: impl AsyncFnOnce(&mut Session<'_>) -> Result<(), Stop>) -> Exit {
     let masker = Masker::new();
+    connection::learn(&args.connection, &masker);
     let mut diagnostics = Diagnostics::of(&mut world, args.values.color.into(), &masker);
-    let plan = match plan(&world, args, &masker, &mut diagnostics) {
-        Ok(plan) => plan,
+    let (plan, mut client) = match prepare(&world, args, &masker, &mut diagnostics) {
+        Ok(ready) => ready,
         Err(findings) => return diagnostics.stop(&findings),
     };
-    let client = match connection::client(&plan.environment, (&args.connection, &args.limits), &world) {
-        Ok(client) => client,
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
         Err(finding) => return diagnostics.stop(&[finding]),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return diagnostics.stop(&[Diagnostic::error(format!("the runtime could not be started: {error}"))]),
-    };
     let stdout = take_stream(&mut world.stdout);
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let server = match start_sandbox(&plan.environment, &world.clock).await {
             Ok(server) => server,
             Err(finding) => return diagnostics.stop(&[finding]),
         };
+        let own = server.as_ref().and_then(|server| Origin::of(&url::Url::parse(&Sandbox::url(server)).ok()?));
+        own.iter().for_each(|origin| client.admit_own(origin.clone()));
         let members = server.as_ref().map(Members);
         let values = Values::new(&plan.environment, &plan.engine, &world.variables, Some(&plan.root), &masker)
             .with_sandbox(members.as_ref().map(|members| members as &dyn crate::environment::Sandbox));
@@ -223,14 +226,13 @@ fn session(mut world: World, args: &LoginArgs, work: impl AsyncFnOnce(&mut Sessi
         let kept = plan.environment.tokens.iter();
         let kept = kept.filter_map(|(name, members)| Some((name.clone(), Token::from_members(members.clone())?))).collect();
         let endpoint = Endpoint { client: &client, masker: &masker, timeout: args.limits.timeout };
-        let hosts = plan.environment.hosts.iter().filter_map(|(host, _)| host.parse::<HostRule>().ok());
         let width = stdout.width;
         let mut session = Session {
             plan: &plan,
-            gate: Gate::new(&values, hosts.collect()),
+            gate: Gate::new(&values, Vec::new()),
             logins: Lifecycle::new(store.as_ref(), endpoint, &*world.clock, Habits::default(), kept),
             fields: EnvironmentFields { engine: &plan.engine, values: &values, root: &plan.root },
-            sandbox: server.as_ref().and_then(|server| Origin::of(&url::Url::parse(&Sandbox::url(server)).ok()?)),
+            sandbox: own,
             masker: &masker,
             diagnostics,
             stdout,
@@ -248,27 +250,49 @@ fn session(mut world: World, args: &LoginArgs, work: impl AsyncFnOnce(&mut Sessi
                 stop.exit
             }
         }
-    })
+    });
+    // A name server that does not answer must not keep the program from ending.
+    runtime.shutdown_timeout(LAST_WORK);
+    exit
 }
 
-/// The environment, compiled and checked; warnings are told at once.
-fn plan(world: &World, args: &LoginArgs, masker: &Masker, diagnostics: &mut Diagnostics) -> Result<Plan, Vec<Diagnostic>> {
+/// The environment, compiled and checked, and the client that it asks for; warnings are told at once.
+fn prepare(
+    world: &World,
+    args: &LoginArgs,
+    masker: &Masker,
+    diagnostics: &mut Diagnostics,
+) -> Result<(Plan, Client), Vec<Diagnostic>> {
     let Some(name) = args.values.env.as_deref() else {
         return Err(vec![Diagnostic::error("no environment was chosen").help("choose one with `--env NAME`")]);
     };
+    let only = connection::held_to(&[], world)?;
     let mut warnings = Vec::new();
-    let given = given::collect(&args.values, world, given::Asking::Never, masker, &mut warnings)?;
+    let given = match given::collect(&args.values, world, given::Asking::Never, masker, &mut warnings) {
+        Ok(given) => given,
+        Err(Refused::Findings(findings)) => return Err(findings),
+        // Nobody is asked, so nobody can break it off.
+        Err(Refused::Interrupted) => return Err(Vec::new()),
+    };
+    let tls = connection::given_tls(&args.connection, &world.folder);
     let inputs = Inputs {
         paths: &[],
         environment: Some(name),
         root: args.values.root.as_deref(),
         given: &given,
+        tls: Some(&tls),
         folder: &world.folder,
         masker,
     };
     let mut plan = plan::build(&inputs, world.clock.clone())?;
     warnings.append(&mut plan.warnings);
     diagnostics.tell(&warnings);
-    plan::validate(&plan, &world.variables, masker, Rules { no_save: false, open: false, run: false })?;
-    Ok(plan)
+    plan::validate(&plan, &world.variables, masker, Rules { no_save: false, open: false, run: false, allow_host: &[] })?;
+    let beyond = plan::beyond(&plan, &only, args.connection.insecure);
+    if !beyond.is_empty() {
+        return Err(beyond);
+    }
+    let client = connection::client(&plan.environment, (&args.connection, &args.limits), world, only)?;
+    diagnostics.tell(connection::warnings(&plan.environment, &args.connection).as_slice());
+    Ok((plan, client))
 }

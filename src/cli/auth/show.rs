@@ -65,15 +65,7 @@ fn origin(template: &Template) -> String {
 
 /// The fields that a login gives, in the order of the documentation.
 fn fields(login: &Login) -> Vec<(&'static str, &Template)> {
-    let endpoints = &login.endpoints;
     let single = [
-        ("issuer", &endpoints.issuer),
-        ("authorization_endpoint", &endpoints.authorization),
-        ("token_endpoint", &endpoints.token),
-        ("refresh url", &endpoints.refresh),
-        ("device_authorization_endpoint", &endpoints.device_authorization),
-        ("revocation_endpoint", &endpoints.revocation),
-        ("introspection_endpoint", &endpoints.introspection),
         ("client_id", &login.client.id),
         ("client_secret", &login.client.secret),
         ("audience", &login.wanted.audience),
@@ -89,7 +81,8 @@ fn fields(login: &Login) -> Vec<(&'static str, &Template)> {
         ("assertion passphrase", &login.assertion.passphrase),
         ("assertion audience", &login.assertion.audience),
     ];
-    let mut found: Vec<_> = single.into_iter().filter_map(|(name, field)| Some((name, field.as_ref()?))).collect();
+    let mut found: Vec<_> = login.endpoints.given().collect();
+    found.extend(single.into_iter().filter_map(|(name, field)| Some((name, field.as_ref()?))));
     found.extend(login.wanted.scope.iter().map(|scope| ("scope", scope)));
     found.extend(login.wanted.resource.iter().map(|resource| ("resource", resource)));
     let params = [&login.authorize, &login.token.params, &login.refresh.params];

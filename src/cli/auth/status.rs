@@ -8,7 +8,7 @@ use crate::clock::Timestamp;
 use crate::oauth::{Standing, Token};
 use crate::world::World;
 
-use super::{Session, StatusArgs, Stop, session};
+use super::{Session, StatusArgs, session};
 use crate::cli::Exit;
 
 /// One login, as `--json` prints it. `docs/oauth.md` describes it.

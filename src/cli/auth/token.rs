@@ -25,7 +25,7 @@ pub(super) async fn refresh(session: &mut Session<'_>, (definition, login): (Def
             Standing::Missing | Standing::Foreign(_) => None,
         };
         // The kept one counts as refused, so it is not taken again; another process's newer one is.
-        logins.token(&Asking { refused: kept.as_ref(), ..*asking }).await?;
+        logins.token(&Asking { refused: kept.as_ref(), sandbox: asking.sandbox.clone(), ..*asking }).await?;
         logins.standing(asking)
     });
     let standing = standing.await?;

@@ -9,7 +9,7 @@ use crate::template::Builder;
 use crate::world::World;
 use crate::yaml::edit::Change;
 
-use super::super::{Diagnostics, Exit, exit};
+use super::super::{Diagnostics, Exit, exit, runtime};
 use super::{FileArgs, no_environment, root};
 
 /// The sections of the local file.
@@ -81,11 +81,12 @@ impl Target {
     /// Writes `changes`; a `.gitignore` that had to be made first is told.
     pub(super) fn save(&self, changes: &[Change], diagnostics: &mut Diagnostics) -> Result<(), Stop> {
         let store = Store::new(&self.files);
-        let made = store.prepare().map_err(|error| failed(&error, &store))?;
+        let runtime = runtime()?;
+        let made = runtime.block_on(store.prepare()).map_err(|error| failed(&error, &store))?;
         if let Some(made) = made {
             diagnostics.tell(&[Diagnostic::note(format!("made `{made}`, so that git leaves local files alone"))]);
         }
-        store.change(changes).map_err(|error| failed(&error, &store))
+        runtime.block_on(store.change(changes)).map_err(|error| failed(&error, &store))
     }
 }
 

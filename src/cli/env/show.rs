@@ -10,7 +10,7 @@ use crate::mask::{MASK, Masker};
 use crate::plan::{self, Inputs, Plan, Rules};
 use crate::world::World;
 
-use super::super::given::{self, Asking};
+use super::super::given::{self, Asking, Refused};
 use super::super::origin::{self, State, Unstarted};
 use super::super::table::{Row, Section, Table};
 use super::super::{Diagnostics, Exit, exit, is_ci};
@@ -75,19 +75,20 @@ fn plan(
     let root = root(world, args.values.root.as_ref()).map_err(|finding| vec![finding])?;
     let Some(name) = args.values.env.as_deref() else { return Err(vec![no_environment(world, &root, &args.names)]) };
     let mut warnings = Vec::new();
-    let given = given::collect(&args.values, world, Asking::Later, masker, &mut warnings)?;
+    let given = given::collect(&args.values, world, Asking::Later, masker, &mut warnings).map_err(Refused::findings)?;
     let inputs = Inputs {
         paths: &[],
         environment: Some(name),
         root: args.values.root.as_deref(),
         given: &given,
+        tls: None,
         folder: &world.folder,
         masker,
     };
     let mut plan = plan::build(&inputs, world.clock.clone())?;
     warnings.append(&mut plan.warnings);
     diagnostics.tell(&warnings);
-    let rules = Rules { no_save: false, open: false, run: false };
+    let rules = Rules { no_save: false, open: false, run: false, allow_host: &[] };
     let mistakes = plan::validate(&plan, &world.variables, masker, rules).err().unwrap_or_default();
     Ok((plan, mistakes))
 }
@@ -160,11 +161,11 @@ fn rest(environment: &Environment, folder: &Path) -> [Section; 4] {
     let proxy = environment.proxy.iter().map(|(proxy, place)| plain(proxy, String::new(), origin::place(Some(place))));
     let mut tls = Vec::new();
     if let Some(configured) = &environment.tls {
-        for (name, path) in [("ca", &configured.ca), ("cert", &configured.cert), ("key", &configured.key)] {
-            let shown = path.iter().map(|path| path.strip_prefix(folder).unwrap_or(path).display().to_string());
+        for (name, file) in [("ca", &configured.ca), ("cert", &configured.cert), ("key", &configured.key)] {
+            let shown = file.iter().map(|file| file.path.strip_prefix(folder).unwrap_or(&file.path).display().to_string());
             tls.extend(shown.map(|path| plain(name, path, String::new())));
         }
-        if configured.insecure {
+        if configured.insecure.is_some() {
             let row = plain("insecure", "true: certificates are not checked".to_owned(), String::new());
             tls.push(Row { paint: Some(Paint::Warning), ..row });
         }

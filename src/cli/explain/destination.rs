@@ -34,7 +34,7 @@ impl Subject<'_> {
         let environment = self.values.environment();
         let hosts: Vec<(HostRule, &Place)> =
             environment.hosts.iter().filter_map(|(host, place)| Some((host.parse().ok()?, place))).collect();
-        let gate = Gate::new(self.values, hosts.iter().map(|(rule, _)| rule.clone()).chain(allow.iter().cloned()).collect());
+        let gate = Gate::new(self.values, allow.to_vec());
         let url = address.as_ref().ok().and_then(|address| Url::parse(&address.text).ok());
         let origin = url.as_ref().and_then(Origin::of).filter(|origin| !origin.host().contains(SIGN));
         let allowed = gate.allowed().unwrap_or_default();
@@ -93,7 +93,7 @@ impl Subject<'_> {
         if definition.is_some() {
             for read in names.iter().filter(|read| read.environment && read.direct) {
                 if self.values.unset(read.name).is_some() && self.values.makes_secret(read.name) {
-                    found.push(Carried { name: read.name.to_owned(), value: None, origin: None, given: false });
+                    found.push(Carried { name: read.name.to_owned(), value: None, origin: None, given: false, outcome_of: None });
                 }
             }
         }
@@ -118,7 +118,8 @@ impl Subject<'_> {
             return Verdict::Open(format!("it carries the {noun} {list}; where it goes is known in a run"));
         };
         let shown = with_sandbox_named(&origin.to_string());
-        match gate.pass(url, carried).map(|pass| pass.check(url)) {
+        // Nothing is sent, so no redirect will ask.
+        match gate.pass(url, carried, &crate::mask::Masker::new()).map(|pass| pass.check(url)) {
             Ok(Ok(())) => Verdict::Free(format!("it may carry its {noun} {list} to {shown}")),
             Ok(Err(refusal)) => Verdict::Refused(format!("a run refuses it (exit code 6): {refusal}"), refusal.hint()),
             Err(error) => Verdict::Open(error.into_finding().message),

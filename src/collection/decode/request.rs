@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::auth::{self, Choice};
 use crate::diagnostic::{Span, nearest};
 use crate::template::{Builder, Syntax, Template, is_name};
-use crate::yaml::{Decoder, Fields, Node, Value};
+use crate::yaml::{Decoder, Fields, Kind, Node, Value};
 
 use super::super::model::{Assertions, Body, Field, Request};
 use super::{assert, capture};
@@ -42,12 +42,14 @@ const REQUEST: &[&str] = &[
     "on_failure",
 ];
 const REQUEST_LATER: &[&str] =
-    &["multipart", "graphql", "for_each", "repeat", "retry", "delay", "redirects", "cookies", "save_body", "on_failure"];
+    &["multipart", "graphql", "for_each", "repeat", "retry", "delay", "cookies", "save_body", "on_failure"];
 const GROUP: &[&str] = &["group", "description", "tags", "defaults", "requests", "when", "parallel", "on_failure"];
 const GROUP_LATER: &[&str] = &["when", "parallel", "on_failure"];
 const DEFAULTS: &[&str] = &["base_url", "auth", "headers", "timeout", "retry", "redirects", "cookies", "delay"];
-const DEFAULTS_LATER: &[&str] = &["retry", "redirects", "cookies", "delay"];
+const DEFAULTS_LATER: &[&str] = &["retry", "cookies", "delay"];
 const BODIES: &[&str] = &["form", "json", "body", "multipart", "graphql"];
+/// More in a row is a circle that grows.
+const MOST_REDIRECTS: usize = 100;
 const METHODS: &[&str] = &["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"];
 
 /// What every request below gets unless it says otherwise.
@@ -57,11 +59,12 @@ pub(super) struct Defaults {
     auth: Choice,
     headers: Vec<Field>,
     timeout: Option<Duration>,
+    redirects: Option<usize>,
 }
 
 impl Default for Defaults {
     fn default() -> Self {
-        Self { base_url: None, auth: Choice::None, headers: Vec::new(), timeout: None }
+        Self { base_url: None, auth: Choice::None, headers: Vec::new(), timeout: None, redirects: None }
     }
 }
 
@@ -84,6 +87,9 @@ impl Defaults {
         }
         if let Some(limit) = fields.get("timeout").and_then(|node| decoder.duration(node, "`timeout`")) {
             inner.timeout = Some(limit);
+        }
+        if let Some(limit) = fields.get("redirects").and_then(|node| redirects(decoder, node)) {
+            inner.redirects = Some(limit);
         }
         inner
     }
@@ -155,6 +161,7 @@ impl<'d> Requests<'d> {
         });
         let query = fields.get("query").map(|node| named_values(self.decoder, self.templates, node, "`query`"));
         let timeout = fields.get("timeout").and_then(|node| self.decoder.duration(node, "`timeout`"));
+        let redirects = fields.get("redirects").and_then(|node| redirects(self.decoder, node));
         let always = fields.get("always").and_then(|node| self.decoder.bool(node, "`always`"));
         let description = fields.get("description").and_then(|node| self.decoder.text(node, "`description`"));
         let assertions = match fields.get("assert") {
@@ -187,6 +194,7 @@ impl<'d> Requests<'d> {
             captures,
             stores,
             timeout: timeout.or(defaults.timeout),
+            redirects: redirects.or(defaults.redirects),
             always: always.unwrap_or(false),
         });
     }
@@ -345,6 +353,24 @@ impl<'d> Requests<'d> {
         let finding = self.decoder.place(at).error(format!("{what} needs `{key}`"));
         self.decoder.report(finding);
     }
+}
+
+/// How many redirects are followed: `false` for none, or a number.
+fn redirects(decoder: &mut Decoder, node: &Node) -> Option<usize> {
+    decoder.no_tag(node);
+    let label = match node.scalar().map(|scalar| &scalar.kind) {
+        Some(Kind::Bool(false)) => return Some(0),
+        Some(Kind::Bool(true)) => "without `redirects` 10 are followed",
+        Some(Kind::Integer(Some(0))) => "to take a redirect as the answer, write `false`",
+        Some(Kind::Integer(Some(number))) => match usize::try_from(*number) {
+            Ok(number) if number <= MOST_REDIRECTS => return Some(number),
+            _ => "",
+        },
+        _ => "",
+    };
+    let message = format!("`redirects` must be `false` or a number from 1 to {MOST_REDIRECTS}");
+    decoder.report(decoder.place(node.span).error(message).label(label));
+    None
 }
 
 /// What someone probably meant by a text that is no URL.

@@ -1,24 +1,32 @@
 //! Looking for one path in git's index: versions 2, 3 and 4, also split in two.
 //!
 //! Read as a stream, so that the index of a very large repository costs no memory. The format is git's own description,
-//! `gitformat-index`; the checksum at the end is not looked at, since a wrong one could only come from a broken disk.
+//! `gitformat-index`. A path that is not found counts as missing only when the checksum at the end fits what was read.
 
 use std::fmt;
-use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read, Seek};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, SHA256};
+use rustix::fs::OFlags;
+
+use crate::files::read::{self, ReadError};
 
 /// The longest path that is read, in bytes; no file system takes longer ones.
 const PATH_LIMIT: u64 = 64 * 1024;
+/// The bytes of signature, version and number of entries.
+const HEAD: u64 = 12;
 /// The mode of an entry that stands for a whole folder.
 const FOLDER: u32 = 0o040_000;
 
 /// Why an index can't be read.
 #[derive(Debug)]
 pub(super) enum IndexError {
-    /// What the file system reports, a file that ends too early included.
+    /// What the file system reports.
     Io(io::Error),
-    /// It does not have the form of an index.
+    /// The file can't be opened.
+    Unreadable(ReadError),
+    /// It does not have the form of an index, or its checksum does not fit.
     Damaged,
     /// A version that did not exist when this was written.
     Version(u32),
@@ -32,6 +40,7 @@ impl fmt::Display for IndexError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Io(error) => write!(f, "git's index can't be read: {error}"),
+            Self::Unreadable(error) => write!(f, "git's index {error}"),
             Self::Damaged => f.write_str("git's index is damaged"),
             Self::Version(version) => write!(f, "git's index has the unknown version {version}"),
             Self::Extension(name) => write!(f, "git's index has the unknown extension `{}`", name.escape_debug()),
@@ -42,12 +51,34 @@ impl fmt::Display for IndexError {
 
 impl From<io::Error> for IndexError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        // It ends before it says so itself.
+        if error.kind() == io::ErrorKind::UnexpectedEof { Self::Damaged } else { Self::Io(error) }
     }
 }
 
-/// Whether the index in the folder `git` holds the path `wanted`; `hash` is the length of an object's name in bytes.
-pub(super) fn tracks(git: &Path, hash: usize, wanted: &[u8]) -> Result<bool, IndexError> {
+/// A path that is looked for.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted<'p> {
+    /// The path from the top of the work tree.
+    pub(super) path: &'p [u8],
+    /// Whether upper and lower case are one, as `core.ignorecase` says.
+    pub(super) ignore_case: bool,
+}
+
+impl Wanted<'_> {
+    fn is(&self, path: &[u8]) -> bool {
+        path == self.path || self.ignore_case && path.eq_ignore_ascii_case(self.path)
+    }
+
+    /// Whether `folder`, which ends in a slash, lies above it.
+    fn is_below(&self, folder: &[u8]) -> bool {
+        let start = self.path.get(..folder.len()).unwrap_or_default();
+        start == folder || self.ignore_case && start.eq_ignore_ascii_case(folder)
+    }
+}
+
+/// Whether the index in the folder `git` holds `wanted`; `hash` is the length of an object's name in bytes.
+pub(super) fn tracks(git: &Path, hash: usize, wanted: Wanted<'_>) -> Result<bool, IndexError> {
     let Some(own) = scan_file(&git.join("index"), hash, wanted)? else { return Ok(false) };
     let Some(base) = own.base else { return Ok(own.found) };
     // What the own half takes away from the shared one is not looked at: it errs towards "tracked".
@@ -63,18 +94,17 @@ struct Scan {
     base: Option<String>,
 }
 
-fn scan_file(path: &Path, hash: usize, wanted: &[u8]) -> Result<Option<Scan>, IndexError> {
-    match File::open(path) {
-        Ok(file) => {
-            let length = file.metadata()?.len();
-            scan(BufReader::with_capacity(64 * 1024, file), length, hash, wanted).map(Some)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error.into()),
+fn scan_file(path: &Path, hash: usize, wanted: Wanted<'_>) -> Result<Option<Scan>, IndexError> {
+    match read::open(path, OFlags::empty()) {
+        Ok((file, facts)) => scan(BufReader::with_capacity(64 * 1024, file), facts.len(), hash, wanted).map(Some),
+        Err(ReadError::NotFound) => Ok(None),
+        Err(error) => Err(IndexError::Unreadable(error)),
     }
 }
 
-fn scan<R: BufRead + Seek>(mut input: R, length: u64, hash: usize, wanted: &[u8]) -> Result<Scan, IndexError> {
+fn scan(input: impl BufRead, length: u64, hash: usize, wanted: Wanted<'_>) -> Result<Scan, IndexError> {
+    let end = length.saturating_sub(u64::try_from(hash).unwrap_or(u64::MAX)).max(HEAD);
+    let mut input = Hashed::new(input, end, hash);
     if &array(&mut input)? != b"DIRC" {
         return Err(IndexError::Damaged);
     }
@@ -85,16 +115,65 @@ fn scan<R: BufRead + Seek>(mut input: R, length: u64, hash: usize, wanted: &[u8]
     let mut path = Vec::new();
     for _ in 0..u32::from_be_bytes(array(&mut input)?) {
         let mode = entry(&mut input, version, hash, &mut path)?;
-        if path == wanted {
+        if wanted.is(&path) {
             return Ok(Scan { found: true, base: None });
         }
-        if mode == FOLDER && wanted.starts_with(&path) {
+        if mode == FOLDER && wanted.is_below(&path) {
             return Err(IndexError::Sparse);
         }
     }
-    let hash_length = u64::try_from(hash).unwrap_or(u64::MAX);
-    let end = length.checked_sub(hash_length).ok_or(IndexError::Damaged)?;
-    Ok(Scan { found: false, base: shared(&mut input, end, hash)? })
+    let base = shared(&mut input, hash)?;
+    input.finish()?;
+    Ok(Scan { found: false, base })
+}
+
+/// The bytes up to the checksum, and their checksum.
+struct Hashed<R> {
+    inner: io::Take<R>,
+    context: Context,
+    hash: usize,
+}
+
+impl<R: BufRead> Hashed<R> {
+    fn new(inner: R, end: u64, hash: usize) -> Self {
+        let algorithm = if hash == 20 { &SHA1_FOR_LEGACY_USE_ONLY } else { &SHA256 };
+        Self { inner: inner.take(end), context: Context::new(algorithm), hash }
+    }
+
+    /// The number of bytes before the checksum.
+    fn left(&self) -> u64 {
+        self.inner.limit()
+    }
+
+    /// Compares the checksum; one of zeros says that there is none (`index.skipHash`).
+    fn finish(self) -> Result<(), IndexError> {
+        let mut written = Vec::new();
+        self.inner.into_inner().take(u64::try_from(self.hash).unwrap_or_default()).read_to_end(&mut written)?;
+        let fits = written == self.context.finish().as_ref() || written.iter().all(|byte| *byte == 0);
+        if written.len() == self.hash && fits { Ok(()) } else { Err(IndexError::Damaged) }
+    }
+}
+
+impl<R: BufRead> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.context.update(buffer.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+}
+
+impl<R: BufRead> BufRead for Hashed<R> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.inner.fill_buf()
+    }
+
+    fn consume(&mut self, amount: usize) {
+        // What is consumed was filled before, so this reads nothing.
+        if let Ok(filled) = self.inner.fill_buf() {
+            self.context.update(filled.get(..amount).unwrap_or(filled));
+        }
+        self.inner.consume(amount);
+    }
 }
 
 /// Reads one entry: its path into `path`, which holds the one before; gives its mode.
@@ -139,23 +218,25 @@ fn varint(input: &mut impl Read) -> Result<usize, IndexError> {
     Ok(value)
 }
 
-/// Goes through the extensions up to `end`: the name of the shared index, if there is one.
-fn shared<R: BufRead + Seek>(input: &mut R, end: u64, hash: usize) -> Result<Option<String>, IndexError> {
-    while input.stream_position()? < end {
+/// Goes through the extensions to the checksum: the name of the shared index, if there is one.
+fn shared<R: BufRead>(input: &mut Hashed<R>, hash: usize) -> Result<Option<String>, IndexError> {
+    let mut found = None;
+    while input.left() > 0 {
         let name: [u8; 4] = array(input)?;
-        let size = u32::from_be_bytes(array(input)?);
-        if u64::from(size) > end.saturating_sub(input.stream_position()?) {
+        let size = u64::from(u32::from_be_bytes(array(input)?));
+        if size > input.left() {
             return Err(IndexError::Damaged);
         }
+        let mut extension = input.take(size);
         match &name {
             b"link" => {
                 let mut base = Vec::new();
-                input.take(u64::from(size)).take(u64::try_from(hash).unwrap_or_default()).read_to_end(&mut base)?;
+                extension.by_ref().take(u64::try_from(hash).unwrap_or_default()).read_to_end(&mut base)?;
                 if base.len() < hash {
                     return Err(IndexError::Damaged);
                 }
                 let is_set = base.iter().any(|byte| *byte != 0);
-                return Ok(is_set.then(|| base.iter().map(|byte| format!("{byte:02x}")).collect()));
+                found = is_set.then(|| base.iter().map(|byte| format!("{byte:02x}")).collect());
             }
             b"sdir" => {}
             [first, ..] if !first.is_ascii_uppercase() => {
@@ -163,9 +244,9 @@ fn shared<R: BufRead + Seek>(input: &mut R, end: u64, hash: usize) -> Result<Opt
             }
             _ => {}
         }
-        input.seek_relative(i64::from(size))?;
+        io::copy(&mut extension, &mut io::sink())?;
     }
-    Ok(None)
+    Ok(found)
 }
 
 fn array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
@@ -177,6 +258,8 @@ fn array<const N: usize>(input: &mut impl Read) -> io::Result<[u8; N]> {
 #[cfg(test)]
 pub(super) mod build {
     //! Makes the bytes of an index.
+
+    use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256};
 
     /// An index of `version` with these modes and paths, which must be sorted; `tail` are its extensions.
     pub(in super::super) fn index(version: u32, hash: usize, entries: &[(u32, &str)], tail: &[u8]) -> Vec<u8> {
@@ -207,7 +290,9 @@ pub(super) mod build {
             before = path;
         }
         bytes.extend(tail);
-        bytes.extend(vec![0xCD; hash]);
+        let algorithm = if hash == 20 { &SHA1_FOR_LEGACY_USE_ONLY } else { &SHA256 };
+        let checksum = ring::digest::digest(algorithm, &bytes);
+        bytes.extend(checksum.as_ref());
         bytes
     }
 
@@ -233,7 +318,8 @@ mod tests {
 
     fn read(bytes: &[u8], hash: usize, wanted: &str) -> Result<Scan, String> {
         let length = u64::try_from(bytes.len()).unwrap();
-        scan(Cursor::new(bytes), length, hash, wanted.as_bytes()).map_err(|error| error.to_string())
+        let wanted = Wanted { path: wanted.as_bytes(), ignore_case: false };
+        scan(Cursor::new(bytes), length, hash, wanted).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -262,12 +348,12 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_an_error_and_not_an_absence() {
         let index = |tail: &[u8]| build::index(2, 20, &[(FILE, "a"), (FOLDER, "sparse/")], tail);
-        let short = "git's index can't be read: failed to fill whole buffer";
+        let damaged = "git's index is damaged";
         let cases = [
-            (b"".to_vec(), short),
+            (b"".to_vec(), damaged),
             (b"DIRX\0\0\0\x02\0\0\0\0".to_vec(), "git's index is damaged"),
             (b"DIRC\0\0\0\x05\0\0\0\0".to_vec(), "git's index has the unknown version 5"),
-            (b"DIRC\0\0\0\x02\xFF\xFF\xFF\xFF".to_vec(), short),
+            (b"DIRC\0\0\0\x02\xFF\xFF\xFF\xFF".to_vec(), damaged),
             (index(b"what\0\0\0\0"), "git's index has the unknown extension `what`"),
             (index(b"link\0\0\0\x02ab"), "git's index is damaged"),
             (index(b"TREE\0\0\0\x7Fab"), "git's index is damaged"),
@@ -292,6 +378,14 @@ mod tests {
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..300), version in 2_u8..5, count in any::<u8>()) {
             let whole = [&b"DIRC\0\0\0"[..], &[version, 0, 0, 0, count], &bytes].concat();
             let _ = read(&whole, 20, "a");
+        }
+
+        #[test]
+        fn a_damaged_index_never_loses_a_path_silently(version in 2_u32..5, at in any::<proptest::sample::Index>(), bits in 1_u8..=255) {
+            let mut bytes = build::index(version, 20, &[(FILE, "a"), (FILE, "b"), (FILE, "c")], b"TREE\0\0\0\x03abc");
+            *at.get_mut(&mut bytes) ^= bits;
+            let missed = read(&bytes, 20, "c") == Ok(Scan::default());
+            prop_assert!(!missed);
         }
 
         #[test]

@@ -3,10 +3,12 @@
 //! git itself is never run: a repository from elsewhere can name programs that git would start for it. Whenever something can't
 //! be read for certain, the answer errs towards "git would take it".
 
+mod config;
 mod ignored;
 mod index;
 mod work_tree;
 
+use index::Wanted;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 use std::{fs, io};
@@ -37,12 +39,22 @@ pub fn standing(path: &Path) -> Standing {
 
 fn decide(path: &Path) -> Result<Standing, String> {
     let path = resolve(path).map_err(|error| error.to_string())?;
-    let Some(tree) = work_tree::above(&path)? else { return Ok(Standing::Outside) };
-    let relative = path.strip_prefix(&tree.top).map_err(|error| error.to_string())?;
-    if index::tracks(&tree.git, tree.hash, relative.as_os_str().as_bytes()).map_err(|error| error.to_string())? {
-        return Ok(Standing::Tracked);
+    let mut trees = Vec::new();
+    for tree in work_tree::above(&path)? {
+        let relative = path.strip_prefix(&tree.top).map_err(|error| error.to_string())?.to_owned();
+        let wanted = Wanted { path: relative.as_os_str().as_bytes(), ignore_case: tree.ignore_case };
+        // An outer repository may have taken the file before there was an inner one, and goes on taking it.
+        if index::tracks(&tree.git, tree.hash, wanted).map_err(|error| error.to_string())? {
+            return Ok(Standing::Tracked);
+        }
+        trees.push((tree, relative));
     }
-    let ignored = ignored::is_ignored(&tree.top, &tree.common, relative);
+    if trees.is_empty() {
+        return Ok(Standing::Outside);
+    }
+    // The rules of the nearest repository decide. One that lacks what makes git take it for one must not be the only word.
+    let asked = trees.iter().position(|(tree, _)| tree.whole).map_or(trees.len(), |nearest| nearest + 1);
+    let ignored = trees.iter().take(asked).all(|(tree, relative)| ignored::is_ignored(tree, relative));
     Ok(if ignored { Standing::Ignored } else { Standing::NotIgnored })
 }
 

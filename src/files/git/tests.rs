@@ -125,6 +125,26 @@ fn objects_named_by_sha256_are_told_from_the_configuration() {
 }
 
 #[test]
+fn upper_and_lower_case_are_one_only_where_that_errs_towards_taken() {
+    const FOLDS: (&str, &str) = (".git/config", "[core]\n\tignorecase = true\n");
+    let cases: [(Files, Standing); 4] = [
+        (&[FOLDS, (".gitignore", "*.LOCAL.*")], Standing::NotIgnored),
+        (&[FOLDS, (".gitignore", "*.local.*\n!DEV.*")], Standing::NotIgnored),
+        (&[(".gitignore", "*.local.*\n!DEV.*")], Standing::Ignored),
+        (&[FOLDS, (".gitignore", "*.local.*")], Standing::Ignored),
+    ];
+    for (files, expected) in cases {
+        assert_eq!(standing_in(&[&[HEAD], files].concat(), LOCAL), expected, "{files:?}");
+    }
+    let other = index(2, 20, &[(FILE, "Environments/DEV.local.yaml")], b"");
+    for (config, expected) in [("", Standing::NotIgnored), (FOLDS.1, Standing::Tracked)] {
+        let top = tree(&[HEAD, (FOLDS.0, config)]);
+        fs::write(top.path().join(".git/index"), &other).unwrap();
+        assert_eq!(standing(&top.path().join(LOCAL)), expected);
+    }
+}
+
+#[test]
 fn where_the_work_tree_begins() {
     let cases: [(Files, &str, Standing); 6] = [
         (&[(".git/x", "")], "a.local.yaml", Standing::Outside),
@@ -137,6 +157,9 @@ fn where_the_work_tree_begins() {
     for (files, path, expected) in cases {
         assert_eq!(standing_in(files, path), expected, "{files:?}");
     }
+    // A work tree that moved, or whose repository did.
+    let moved = standing_in(&[HEAD, (".gitignore", "*"), ("w/.git", "gitdir: ../gone\n")], "w/a.local.yaml");
+    assert!(matches!(moved, Standing::Unclear(why) if why.ends_with("names no git folder")));
     let broken = standing_in(&[(".git", "nonsense")], "a.local.yaml");
     assert!(matches!(broken, Standing::Unclear(why) if why.ends_with("names no git folder")));
 }

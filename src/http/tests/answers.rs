@@ -124,7 +124,7 @@ async fn the_guard_is_asked_before_connecting() {
     let target = format!("http://me:pw@{}/x", listener.local_addr().unwrap());
     let refusal = crate::trust::Refusal::NotHttp { scheme: "x".into() };
     let asked = std::sync::Mutex::new(Vec::new());
-    let guard = |url: &Url| {
+    let guard = |url: &Url, _: Luggage| {
         asked.lock().unwrap().push(url.to_string());
         Err(refusal.clone())
     };
@@ -132,7 +132,7 @@ async fn the_guard_is_asked_before_connecting() {
     assert_eq!(error, Error::Refused(refusal.clone()));
     assert_eq!(*asked.lock().unwrap(), [target.replace("me:pw@", "")]);
     let header = vec![("X".to_owned(), "a\nb".to_owned())];
-    assert!(client().send(Request { headers: header, ..get(&target) }, &|_| Ok(())).await.is_err());
+    assert!(client().send(Request { headers: header, ..get(&target) }, &|_, _| Ok(())).await.is_err());
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
@@ -140,7 +140,10 @@ async fn the_guard_is_asked_before_connecting() {
 async fn a_name_can_be_given_an_address() {
     let server = serve(vec![vec![Act::Last(ok("", b"hello"))]]);
     let address = server.url.strip_prefix("http://127.0.0.1").unwrap();
-    let settings = Settings { resolve: vec![("API.test".into(), "127.0.0.1".parse().unwrap())], ..Settings::default() };
+    let settings = Settings {
+        resolve: vec![Fixed { host: "api.test".into(), port: None, addresses: vec!["127.0.0.1".parse().unwrap()] }],
+        ..Settings::default()
+    };
     let exchange = send(&Client::new(settings).unwrap(), get(&format!("http://api.test{address}/"))).await.unwrap();
     assert_eq!(exchange.response.text(), "hello");
     assert!(exchange.timings.dns.is_some());
@@ -157,7 +160,7 @@ async fn localhost_needs_no_name_server() {
 #[tokio::test]
 async fn a_proxy_is_asked_with_its_own_credentials() {
     let server = answer(ok("", b"hello"));
-    let proxy = Proxy::new(url(&server.url.replace("//", "//me:pw@")), vec![]).unwrap();
+    let proxy = Proxy::parse(&server.url.replace("//", "//me:pw@"), vec![]).unwrap();
     let client = Client::new(Settings { proxy: Some(proxy), ..Settings::default() }).unwrap();
     assert_eq!(send(&client, get("http://api.test/x")).await.unwrap().response.text(), "hello");
     let seen = server.seen.recv().unwrap();
@@ -165,4 +168,36 @@ async fn a_proxy_is_asked_with_its_own_credentials() {
     assert!(seen.to_lowercase().contains("proxy-authorization: basic bwu6chc=\r\n"), "{seen}");
     let direct = answer(ok("", b"direct"));
     assert_eq!(send(&client, get(&direct.url)).await.unwrap().response.text(), "direct");
+}
+
+#[tokio::test]
+async fn the_guard_is_asked_at_every_hop() {
+    let other = serve(vec![vec![Act::Answer(ok("", b"no"))]]);
+    let place = format!("HTTP/1.1 302 Found\r\nLocation: {}/x\r\nContent-Length: 0\r\n\r\n", other.url).into_bytes();
+    let again = b"HTTP/1.1 302 Found\r\nLocation: /again\r\nContent-Length: 0\r\n\r\n".to_vec();
+    let server = serve(vec![vec![Act::Answer(again), Act::Answer(place)]]);
+    let asked = std::sync::Mutex::new(Vec::new());
+    let guard = |url: &Url, luggage: Luggage| {
+        asked.lock().unwrap().push((url.path().to_owned(), luggage));
+        match luggage {
+            Luggage::All => Ok(()),
+            Luggage::UrlOnly => Err(crate::trust::Refusal::NotHttp { scheme: "any".to_owned() }),
+        }
+    };
+    let request = Request { redirects: 5, ..get(&server.url) };
+    let error = client().send(request, &guard).await.unwrap_err();
+    assert_eq!((error.class(), error.nothing_was_sent()), (Class::Policy, false));
+    let expected = [("/", Luggage::All), ("/again", Luggage::All), ("/x", Luggage::UrlOnly)];
+    assert_eq!(*asked.lock().unwrap(), expected.map(|(path, luggage)| (path.to_owned(), luggage)));
+    assert!(other.seen.try_recv().is_err());
+}
+
+#[tokio::test]
+async fn a_client_that_is_held_to_other_hosts_does_not_connect() {
+    let mut only = crate::trust::OnlyHosts::default();
+    only.hold(crate::trust::HeldBy::Flag, vec!["api.example.com".parse().unwrap()]);
+    let client = Client::new(Settings { only, ..Settings::default() }).unwrap();
+    // Nothing listens there: to connect would be another error.
+    let error = send(&client, get("http://127.0.0.1:1/")).await.unwrap_err();
+    assert!(matches!(error, Error::Refused(crate::trust::Refusal::OnlyHost { .. })), "{error}");
 }

@@ -93,5 +93,5 @@ async fn an_answer_that_asks_to_close_is_obeyed() {
 fn a_request_can_be_sent_from_any_thread() {
     fn movable(_: impl Send) {}
     let client = client();
-    movable(client.send(get("http://a.test/"), &|_| Ok(())));
+    movable(client.send(get("http://a.test/"), &|_, _| Ok(())));
 }

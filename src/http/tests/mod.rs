@@ -30,5 +30,5 @@ fn client() -> Client {
 
 /// Sends without a guard.
 async fn send(client: &Client, request: Request) -> Result<Exchange, Error> {
-    client.send(request, &|_| Ok(())).await
+    client.send(request, &|_, _| Ok(())).await
 }

@@ -123,7 +123,10 @@ async fn bad_certificates_are_refused_with_the_reason() {
     };
     let future = |params: &mut CertificateParams| params.not_before = date_time_ymd(3000, 1, 1);
     let table = [
-        (stranger.issue("localhost", |_| ()), "its certificate is signed by nobody who is trusted here"),
+        (
+            stranger.issue("localhost", |params| params.distinguished_name.push(DnType::CommonName, "server")),
+            "its certificate is signed by nobody who is trusted here",
+        ),
         (issuer.issue("other.test", |_| ()), "its certificate is for `other.test`"),
         (issuer.issue("localhost", old), "its certificate expired on 2002-01-01T00:00:00Z"),
         (issuer.issue("localhost", future), "its certificate is not valid yet, but from 3000-01-01T00:00:00Z"),
@@ -142,13 +145,19 @@ async fn bad_certificates_are_refused_with_the_reason() {
 #[tokio::test]
 async fn a_client_certificate_is_shown_when_asked_for() {
     let issuer = Issuer::new("ours");
-    let address = serve(&issuer.issue("localhost", |_| ()), &["http/1.1"], Some(&issuer)).await;
-    let (cert, key) = issuer.issue("me", |_| ());
-    let mut settings = trusting(&issuer);
-    settings.tls.identity = Some(Identity { cert: cert.into_bytes(), key: Secret::new(key) });
-    assert_eq!(visit(settings, address).await.unwrap().response.text(), "hello");
-    let error = visit(trusting(&issuer), address).await.unwrap_err();
-    assert_eq!(error, Error::Tls { host: "localhost".into(), reason: TlsReason::ClientCertificate });
+    for alpn in ["http/1.1", "h2"] {
+        let address = serve(&issuer.issue("localhost", |_| ()), &[alpn], Some(&issuer)).await;
+        let showing = |(cert, key): (String, String)| {
+            let mut settings = trusting(&issuer);
+            settings.tls.identity = Some(Identity { cert: cert.into_bytes(), key: Secret::new(key) });
+            settings
+        };
+        assert_eq!(visit(showing(issuer.issue("me", |_| ())), address).await.unwrap().response.text(), "hello");
+        let error = visit(trusting(&issuer), address).await.unwrap_err();
+        assert_eq!(error, Error::Tls { host: "localhost".into(), reason: TlsReason::ClientCertificate }, "{alpn}");
+        let error = visit(showing(Issuer::new("stranger").issue("me", |_| ())), address).await.unwrap_err();
+        assert!(error.to_string().contains("it does not take the client certificate: "), "{alpn} {error}");
+    }
 }
 
 #[tokio::test]
@@ -168,9 +177,9 @@ async fn a_handshake_that_never_ends_is_limited() {
     let target = format!("https://{}/", listener.local_addr().unwrap());
     let client = Client::new(Settings { connect_timeout: Duration::from_millis(60), ..Settings::default() }).unwrap();
     let error = send(&client, get(&target)).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 60 ms (the limit is `--connect-timeout`)");
+    assert_eq!(error.to_string(), "no end of the TLS handshake within 60 ms (the limit is `--connect-timeout`)");
     let error = send(&super::client(), Request { timeout: Duration::from_millis(60), ..get(&target) }).await.unwrap_err();
-    assert_eq!(error.to_string(), "no connection within 60 ms (the limit is `timeout`)");
+    assert_eq!(error.to_string(), "no end of the TLS handshake within 60 ms (the limit is `timeout`)");
 }
 
 #[tokio::test]
@@ -197,8 +206,8 @@ fn unusable_settings_are_named() {
         (ca("hunter2"), "`tls.ca` can't be used: expected certificates in PEM"),
         (ca(broken), "`tls.ca` can't be used: it holds a certificate that can't be read"),
         (identity("hunter2", &key), "`tls.cert` can't be used: expected certificates in PEM"),
-        (identity(&cert, "hunter2"), "`tls.key` can't be used: expected an unencrypted private key in PEM"),
-        (identity(&cert, &other_key), "`tls.key` can't be used: it does not belong to `tls.cert`"),
+        (identity(&cert, "hunter2"), "`tls.key` can't be used: expected a private key in PEM"),
+        (identity(&cert, &other_key), "`tls.key` can't be used: it does not belong to the certificate"),
     ];
     for (tls, message) in table {
         let error = Client::new(Settings { tls, ..Settings::default() }).unwrap_err();

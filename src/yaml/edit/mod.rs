@@ -87,4 +87,6 @@ fn unproven(changes: &[Change]) -> EditError {
 }
 
 #[cfg(test)]
+mod any_file_tests;
+#[cfg(test)]
 mod tests;

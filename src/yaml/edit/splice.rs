@@ -141,6 +141,12 @@ impl<'t> Spot<'t> {
         (head.starts_with(['|', '>']) && value.used_at == value.span).then(|| head.lines().next().unwrap_or_default())
     }
 
+    /// The comment behind the header of a block scalar, with the space before it.
+    fn header_comment(&self, start: usize, value: &Node) -> &'t str {
+        let header = self.header(start, value).unwrap_or_default();
+        header.find([' ', '\t']).map_or("", |at| header[at..].trim_end())
+    }
+
     /// Where a value ends in the text: behind its last character, never a comment behind it.
     fn value_end(&self, from: usize, value: &Node) -> usize {
         let tag = value.tag.as_ref().filter(|_| value.used_at == value.span).map_or(from, |tag| tag.span.end);
@@ -173,7 +179,7 @@ impl<'t> Spot<'t> {
             let line = block.line(in_brackets);
             return Ok(match absent {
                 true => self.spliced(Span::new(colon, colon), &format!(" {line}")),
-                false => self.spliced(Span::new(start, end), &line),
+                false => self.spliced(Span::new(start, end), &format!("{line}{}", self.header_comment(start, value))),
             });
         }
         if absent {
@@ -185,7 +191,7 @@ impl<'t> Spot<'t> {
 
     /// Takes the old value away and writes the new one behind the colon; a comment on the key's line stays there.
     fn behind_line(&self, colon: usize, old: Span, block: &Block, entry: &Entry) -> String {
-        let cut = self.spliced(old, "");
+        let cut = self.spliced(old, self.header_comment(self.value_start(colon, &entry.value), &entry.value));
         let spot = Spot { text: &cut, newline: self.newline };
         let new = spot.behind_colon(block, self.column(entry.key_span.start));
         let (first, rest) = new.split_at(new.find(self.newline).unwrap_or(new.len()));

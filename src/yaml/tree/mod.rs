@@ -266,10 +266,18 @@ impl<'t> Builder<'t> {
         }
     }
 
-    /// The range without the line breaks at its end.
+    /// The range of a block scalar without the line breaks at its end; without content it is empty and stands behind the header.
     fn trimmed(&self, span: Span) -> Span {
         let text = self.text.get(span.start..span.end).unwrap_or_default();
-        Span::new(span.start, span.start + text.trim_end_matches(['\n', '\r', ' ']).len())
+        let length = text.trim_end_matches(['\n', '\r', ' ']).len();
+        let before = self.text.get(..span.start).unwrap_or_default();
+        // At the end of a file the parser gives the header; content has nothing but spaces before it on its line.
+        let is_header = !before[before.rfind('\n').map_or(0, |nl| nl + 1)..].trim_start_matches('\u{FEFF}').trim().is_empty();
+        match length {
+            0 => Span::new(before.trim_end().len(), before.trim_end().len()),
+            length if is_header => Span::new(span.start + length, span.start + length),
+            length => Span::new(span.start, span.start + length),
+        }
     }
 
     /// A `#` behind a space cuts a value off; without a space behind it, it was probably part of the value.

@@ -12,17 +12,25 @@ const SHORTEST_LINE: usize = 16;
 /// Panics when `secret`, or a longer line of it, stands in `output` in any encoding.
 #[track_caller]
 pub(crate) fn assert_no_secret(output: impl AsRef<[u8]>, secret: &str) {
-    if let Some(how) = find(output.as_ref(), secret) {
+    assert_no_secrets(output, &[secret]);
+}
+
+/// The same for several secrets; the output is decoded once.
+#[track_caller]
+pub(crate) fn assert_no_secrets(output: impl AsRef<[u8]>, secrets: &[&str]) {
+    if let Some(how) = find(output.as_ref(), secrets) {
         panic!("the secret got out, {how}:\n{}", String::from_utf8_lossy(output.as_ref()));
     }
 }
 
-/// How `secret` stands in `output`, if it does.
-fn find(output: &[u8], secret: &str) -> Option<String> {
-    let secret = secret.trim();
-    assert!(secret.len() >= 4, "a secret this short is not masked");
-    let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
-    let wanted: BTreeSet<&str> = lines.chain([secret]).collect();
+/// How one of `secrets` stands in `output`, if one does.
+pub(crate) fn find(output: &[u8], secrets: &[&str]) -> Option<String> {
+    let mut wanted = BTreeSet::new();
+    for secret in secrets.iter().map(|secret| secret.trim()) {
+        assert!(secret.len() >= 4, "a secret this short is not masked");
+        let lines = secret.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
+        wanted.extend(lines.chain([secret]));
+    }
     let mut views = vec![("as it is".to_owned(), output.to_vec())];
     let mut seen = BTreeSet::new();
     for layer in 0..=LAYERS {
@@ -41,13 +49,18 @@ fn find(output: &[u8], secret: &str) -> Option<String> {
 }
 
 fn contains(text: &[u8], wanted: &[u8]) -> bool {
-    text.windows(wanted.len()).any(|window| window == wanted)
+    memchr::memmem::find(text, wanted).is_some()
 }
 
 /// What `view` becomes under each decoding that changes it.
 fn decodings(view: &[u8]) -> impl Iterator<Item = (&'static str, Vec<u8>)> {
     let spaced: Vec<u8> = view.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
-    let mut all = vec![("percent", percent(view)), ("form", percent(&spaced)), ("JSON", json(view)), ("XML", markup(view))];
+    let mut all =
+        vec![("percent", percent(view)), ("form", percent(&spaced)), ("backslashes", backslashes(view)), ("XML", markup(view))];
+    for (name, from, to) in [("''", "''", "'"), ("'\\''", "'\\''", "'"), ("'\"'\"'", "'\"'\"'", "'")] {
+        let undoubled = replaced(view, |rest| rest.starts_with(from.as_bytes()).then(|| (to.as_bytes().to_vec(), from.len())));
+        all.push((name, undoubled));
+    }
     for offset in 0..4 {
         all.push(("base64", each_run(view, is_base64, |run| base64(run.get(offset..).unwrap_or_default()))));
     }
@@ -64,7 +77,8 @@ fn percent(view: &[u8]) -> Vec<u8> {
     })
 }
 
-fn json(view: &[u8]) -> Vec<u8> {
+/// JSON, YAML in double quotes, and what shells know.
+fn backslashes(view: &[u8]) -> Vec<u8> {
     let unit = |rest: &[u8]| match rest {
         [b'\\', b'u', digits @ ..] => u16::from_str_radix(std::str::from_utf8(digits.get(..4)?).ok()?, 16).ok(),
         _ => None,
@@ -75,15 +89,24 @@ fn json(view: &[u8]) -> Vec<u8> {
             let c = char::decode_utf16(pair).next()?.ok()?;
             return Some((c.to_string().into_bytes(), c.len_utf16() * 6));
         }
-        let [b'\\', escaped, ..] = rest else { return None };
+        let [b'\\', escaped, digits @ ..] = rest else { return None };
+        let number = |from: &[u8], length: usize, radix| {
+            u32::from_str_radix(std::str::from_utf8(from.get(..length)?).ok()?, radix).ok().and_then(char::from_u32)
+        };
+        match escaped {
+            b'x' => return number(digits, 2, 16).map(|c| (c.to_string().into_bytes(), 4)),
+            b'U' => return number(digits, 8, 16).map(|c| (c.to_string().into_bytes(), 10)),
+            b'0'..=b'3' => return number(&rest[1..], 3, 8).map(|c| (vec![c as u8], 4)),
+            _ => {}
+        }
         let plain = match escaped {
             b'n' => b'\n',
             b'r' => b'\r',
             b't' => b'\t',
             b'b' => 8,
             b'f' => 12,
-            b'"' | b'\\' | b'/' => *escaped,
-            _ => return None,
+            c if c.is_ascii_alphanumeric() || !c.is_ascii() => return None,
+            c => *c,
         };
         Some((vec![plain], 2))
     })
@@ -91,7 +114,7 @@ fn json(view: &[u8]) -> Vec<u8> {
 
 fn markup(view: &[u8]) -> Vec<u8> {
     replaced(view, |rest| {
-        let end = rest.iter().take(12).position(|&byte| byte == b';')?;
+        let end = rest.iter().take(14).position(|&byte| byte == b';')?;
         let c = match std::str::from_utf8(rest.get(..end)?).ok()?.strip_prefix('&')? {
             "amp" => '&',
             "lt" => '<',
@@ -176,10 +199,14 @@ fn a_secret_is_found_in_every_encoding() {
         ("base64", "cC9hK3MgIndcw7bwn5SRJjxyPidkJQ==".to_owned()),
         ("base64 of user:secret", "dTpwL2ErcyAid1zDtvCflJEmPHI-J2Ql".to_owned()),
     ] {
-        assert!(find(format!("x: [{output}]\n").as_bytes(), SECRET).is_some(), "{what}");
+        assert!(find(format!("x: [{output}]\n").as_bytes(), &[SECRET]).is_some(), "{what}");
     }
-    assert!(find(b"dTphJTJCYiUyRmM=", "a+b/c").is_some(), "base64 of a percent-encoded secret");
-    assert!(find(b"x a-line-of-16-chars y", "short\na-line-of-16-chars\n").is_some(), "a line");
-    assert_eq!(find(b"ordinary *** text, cC9hK3*** and p%2Fa***", SECRET), None);
+    assert!(find(b"dTphJTJCYiUyRmM=", &["a+b/c"]).is_some(), "base64 of a percent-encoded secret");
+    assert!(find(b"x a-line-of-16-chars y", &["short\na-line-of-16-chars\n"]).is_some(), "a line");
+    assert_eq!(find(b"ordinary *** text, cC9hK3*** and p%2Fa***", &[SECRET]), None);
     assert_no_secret("nothing here", SECRET);
+    // What the tests send, this finds.
+    for (chain, spelt) in (0..super::spell::CHAINS).map(|number| super::spell::chain(number, SECRET)) {
+        assert!(find(format!("x: [{spelt}]").as_bytes(), &[SECRET]).is_some(), "{chain}: {spelt}");
+    }
 }

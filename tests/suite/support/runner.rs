@@ -1,11 +1,12 @@
 //! The test builder: the real program in a folder of its own, with nothing of the developer's environment, and all three of
 //! stdout, stderr and exit status compared, always. What a test does not mention must be empty, or 0.
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::process::ExitStatusExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
@@ -156,15 +157,29 @@ impl Runner {
     /// Starts the program.
     #[track_caller]
     pub(crate) fn spawn(self) -> Running {
-        let mut command = match ignores_interrupts() {
+        self.spawn_by(&[])
+    }
+
+    /// Starts the program in a process group of its own and stopped (as by SIGSTOP): its first instruction is yet to come.
+    #[track_caller]
+    pub(super) fn spawn_stopped(self) -> Running {
+        self.spawn_by(&["sh", "-c", "kill -STOP $$; exec \"$0\" \"$@\""])
+    }
+
+    /// Starts the program through another one that ends with it.
+    #[track_caller]
+    fn spawn_by(self, starter: &[&str]) -> Running {
+        let mut words: Vec<&OsStr> = starter.iter().map(OsStr::new).collect();
+        if ignores_interrupts() {
             // The background jobs of a script ignore them, and their children inherit that.
-            true => {
-                let mut command = Command::new("env");
-                command.arg("--default-signal=INT").arg(&self.program);
-                command
-            }
-            false => Command::new(&self.program),
-        };
+            words.extend(["env", "--default-signal=INT"].map(OsStr::new));
+        }
+        words.push(self.program.as_os_str());
+        let mut command = Command::new(words[0]);
+        command.args(&words[1..]);
+        if !starter.is_empty() {
+            command.process_group(0);
+        }
         command.current_dir(self.folders.project.path()).args(&self.arguments).env_clear();
         // The profile is where a coverage run wants its counts.
         for name in ["PATH", "LLVM_PROFILE_FILE"] {
@@ -231,15 +246,20 @@ impl Running {
         self.stdout.so_far()
     }
 
-    /// What a terminal's Ctrl-C sends.
-    pub(crate) fn interrupt(&self) {
-        // A program that has ended by itself is no mistake here.
-        let _ = kill_process(Pid::from_child(&self.child), Signal::INT);
+    /// The number of its process.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    /// What `kill` sends, and the end of a container.
-    pub(crate) fn terminate(&self) {
-        let _ = kill_process(Pid::from_child(&self.child), Signal::TERM);
+    /// What a terminal's Ctrl-C sends.
+    pub(crate) fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+
+    /// What `kill -SIGNAL` sends.
+    pub(crate) fn signal(&self, signal: Signal) {
+        // A program that has ended by itself is no mistake here.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Ends the program as a crash or the power switch would.

@@ -1,13 +1,29 @@
 //! What differs from run to run, replaced by a word in brackets: folders, ports, durations, times.
 
 use std::path::Path;
+use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+
+/// What differs whatever the test is about. Compiled once: it costs more than a run of the program.
+static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let patterns = [
+        (r"(?P<keep>(?:127\.0\.0\.1|localhost|\[::1\]):)\d+", "[port]"),
+        (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", "[time]"),
+        // Seconds since 1970, from 2001 to 2286.
+        (r"(?P<keep>^|[^\w.])[1-9]\d{9}\b", "[time]"),
+        // With the spaces that put durations in a column, and the mark of one that is too short to tell.
+        (
+            r"(?P<keep>^|[^\w.< ] ?| ) *<?\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|m|min|h)\b(?: ?\d+(?:\.\d+)? ?(?:ms|s|m|min)\b)*",
+            "[duration]",
+        ),
+    ];
+    patterns.map(|(pattern, word)| (Regex::new(pattern).expect("a pattern"), word)).to_vec()
+});
 
 /// Replaces what differs.
 pub(crate) struct Scrubber {
     folders: Vec<(String, &'static str)>,
-    patterns: Vec<(Regex, &'static str)>,
 }
 
 impl Scrubber {
@@ -17,25 +33,13 @@ impl Scrubber {
             let resolved = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
             [(resolved.display().to_string(), *word), (path.display().to_string(), *word)]
         };
-        let patterns = [
-            (r"(?P<keep>(?:127\.0\.0\.1|localhost|\[::1\]):)\d+", "[port]"),
-            (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?", "[time]"),
-            // Seconds since 1970, from 2001 to 2286.
-            (r"(?P<keep>^|[^\w.])[1-9]\d{9}\b", "[time]"),
-            // With the spaces that put durations in a column, and the mark of one that is too short to tell.
-            (
-                r"(?P<keep>^|[^\w.< ] ?| ) *<?\d+(?:\.\d+)? ?(?:ns|µs|us|ms|s|m|min|h)\b(?: ?\d+(?:\.\d+)? ?(?:ms|s|m|min)\b)*",
-                "[duration]",
-            ),
-        ];
-        let compile = |(pattern, word): (&str, _)| (Regex::new(pattern).expect("a pattern"), word);
-        Self { folders: folders.iter().flat_map(spellings).collect(), patterns: patterns.map(compile).to_vec() }
+        Self { folders: folders.iter().flat_map(spellings).collect() }
     }
 
     /// `text` with all of it replaced.
     pub(crate) fn scrub(&self, text: &str) -> String {
         let text = self.folders.iter().fold(text.to_owned(), |text, (path, word)| text.replace(path, word));
-        self.patterns.iter().fold(text, |text, (pattern, word)| {
+        PATTERNS.iter().fold(text, |text, (pattern, word)| {
             let replaced = |found: &Captures<'_>| format!("{}{word}", found.name("keep").map_or("", |keep| keep.as_str()));
             pattern.replace_all(&text, replaced).into_owned()
         })

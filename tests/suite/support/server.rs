@@ -2,11 +2,13 @@
 //! none of the product's HTTP code is in it, so that a mistake there can't hide itself.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
+
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// A connection that stays silent for longer is closed: no thread outlives its test for long.
 const LONGEST_SILENCE: Duration = Duration::from_secs(30);
@@ -105,7 +107,7 @@ impl Answer {
     }
 
     /// Writes the answer; whether the connection stays open.
-    fn write(&self, request: &Request, stream: &mut TcpStream) -> io::Result<bool> {
+    fn write(&self, request: &Request, stream: &mut impl Write) -> io::Result<bool> {
         if self.raw {
             stream.write_all(&self.body)?;
             return Ok(false);
@@ -144,7 +146,17 @@ struct State {
 impl Server {
     /// Starts to answer; requests of several connections are answered side by side.
     pub(crate) fn start(answer: impl Fn(&Request) -> Answer + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
+        Self::start_at(Ipv4Addr::LOCALHOST.into(), None, answer).expect("a free port")
+    }
+
+    /// Starts at another address, which the machine may not have. With `tls` it speaks TLS to whoever begins with it, on the same
+    /// port as http.
+    pub(crate) fn start_at(
+        address: IpAddr,
+        tls: Option<Arc<ServerConfig>>,
+        answer: impl Fn(&Request) -> Answer + Send + Sync + 'static,
+    ) -> io::Result<Self> {
+        let listener = TcpListener::bind((address, 0))?;
         let address = listener.local_addr().expect("an address");
         let state = Arc::<State>::default();
         let (shared, answer) = (Arc::clone(&state), Arc::new(answer));
@@ -158,12 +170,12 @@ impl Server {
                     connections.extend(stream.try_clone());
                     connections.len()
                 };
-                let (shared, answer) = (Arc::clone(&shared), Arc::clone(&answer));
+                let (shared, answer, tls) = (Arc::clone(&shared), Arc::clone(&answer), tls.clone());
                 // The end of a connection, however it comes, ends its thread and nothing else.
-                thread::spawn(move || serve(stream, number, &shared, &*answer));
+                thread::spawn(move || accept(stream, tls, number, &shared, &*answer));
             }
         });
-        Self { address, state }
+        Ok(Self { address, state })
     }
 
     /// `http://127.0.0.1:PORT`.
@@ -204,23 +216,46 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn serve(mut stream: TcpStream, connection: usize, state: &State, answer: &dyn Fn(&Request) -> Answer) -> io::Result<()> {
+/// A TLS handshake starts with this byte (RFC 8446 §5.1), no request does.
+const HANDSHAKE: u8 = 22;
+
+fn accept(
+    stream: TcpStream,
+    tls: Option<Arc<ServerConfig>>,
+    connection: usize,
+    state: &State,
+    answer: &dyn Fn(&Request) -> Answer,
+) -> io::Result<()> {
     stream.set_read_timeout(Some(LONGEST_SILENCE))?;
     stream.set_nodelay(true)?;
-    let mut reader = BufReader::new(stream.try_clone()?);
-    while let Some(request) = read_request(&mut reader, &mut stream, connection)? {
+    let socket = stream.try_clone()?;
+    let mut first = [0];
+    match tls {
+        Some(config) if stream.peek(&mut first)? == 1 && first[0] == HANDSHAKE => {
+            let session = ServerConnection::new(config).map_err(io::Error::other)?;
+            serve(StreamOwned::new(session, stream), connection, state, answer)?;
+        }
+        _ => serve(stream, connection, state, answer)?,
+    }
+    socket.shutdown(Shutdown::Both)
+}
+
+fn serve(stream: impl Read + Write, connection: usize, state: &State, answer: &dyn Fn(&Request) -> Answer) -> io::Result<()> {
+    let mut reader = BufReader::new(stream);
+    while let Some(request) = read_request(&mut reader, connection)? {
         lock(&state.requests).push(request.clone());
         let answer = answer(&request);
         thread::sleep(answer.delay);
-        if !answer.write(&request, &mut stream)? {
+        if !answer.write(&request, reader.get_mut())? {
             break;
         }
+        reader.get_mut().flush()?;
     }
-    stream.shutdown(Shutdown::Both)
+    Ok(())
 }
 
 /// The next request; `None` at the end of the connection.
-fn read_request(reader: &mut impl BufRead, stream: &mut TcpStream, connection: usize) -> io::Result<Option<Request>> {
+fn read_request(reader: &mut BufReader<impl Read + Write>, connection: usize) -> io::Result<Option<Request>> {
     let first = read_line(reader)?;
     let mut words = first.split(' ');
     let (Some(method), Some(target), Some(_)) = (words.next(), words.next(), words.next()) else { return Ok(None) };
@@ -239,7 +274,7 @@ fn read_request(reader: &mut impl BufRead, stream: &mut TcpStream, connection: u
         request.headers.push((name.to_owned(), value.trim().to_owned()));
     }
     if request.header("expect").is_some_and(|value| value.eq_ignore_ascii_case("100-continue")) {
-        stream.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+        reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
     }
     let chunked = request.header("transfer-encoding").is_some_and(|value| value.eq_ignore_ascii_case("chunked"));
     if chunked {
