@@ -4,6 +4,7 @@
 use serde_json::Value;
 use url::Url;
 
+use crate::diagnostic::Diagnostic;
 use crate::template::Template;
 
 use super::discovery::Metadata;
@@ -94,8 +95,8 @@ impl<S: TokenStore> Lifecycle<'_, S> {
     /// There is no token, the server offers no introspection, or refuses.
     pub async fn introspect(&self, asking: &Asking<'_>) -> Result<Value, Error> {
         let Some(token) = self.held(asking.name).map(|token| token.access_token()) else {
-            let finding = asking.login.place.error(format!("no token of `{}` is kept", asking.name));
-            return Err(Error::Definition(Box::new(finding)));
+            let finding = Diagnostic::error(format!("no token of `{}` is kept", asking.name));
+            return Err(Error::Definition(Box::new(finding.help("get one with `runner auth token`, or by a run"))));
         };
         let mut parameters = Parameters::default();
         parameters.set("token", token.expose());

@@ -47,6 +47,7 @@ fn help_is_readable() {
               list     Show requests, their tags and the variables they need
               env      Show environments and their values, and keep your own values in them
               explain  Show where each value of a request comes from and where its secrets may go
+              auth     Tokens of an environment's logins
               sandbox  Run the embedded server alone
               help     Print this message or the help of the given subcommand(s)
 

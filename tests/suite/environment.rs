@@ -582,11 +582,6 @@ fn what_this_version_can_not_do_yet_is_said() {
             "{url: 'URL/', body: '{{ code }}'}",
             "error: `code` would have to be asked for, and this version of runner can't do that yet",
         ),
-        (
-            "auth: {box: {oauth2: {provider: box, grant_type: client_credentials, client_id: a, client_secret: b}}}",
-            "{url: 'URL/', auth: box}",
-            "error: this version of runner can't log in with `box` yet",
-        ),
     ] {
         let ran = project(&server, &[("environments/dev.yaml", environment), ("c.yaml", &format!("requests: [{request}]"))])
             .args(["--env", "dev"])

@@ -83,6 +83,8 @@ fn fields(login: &Login) -> Vec<(&'static str, &Template)> {
     ];
     let mut found: Vec<_> = login.endpoints.given().collect();
     found.extend(single.into_iter().filter_map(|(name, field)| Some((name, field.as_ref()?))));
+    let subject = login.wanted.subject.iter().flat_map(|(kind, id)| [("subject type", kind), ("subject id", id)]);
+    found.extend(subject);
     found.extend(login.wanted.scope.iter().map(|scope| ("scope", scope)));
     found.extend(login.wanted.resource.iter().map(|resource| ("resource", resource)));
     let params = [&login.authorize, &login.token.params, &login.refresh.params];
