@@ -576,13 +576,11 @@ fn a_request_that_may_not_run_asks_for_nothing() {
 #[test]
 fn what_this_version_can_not_do_yet_is_said() {
     let server = server();
-    for (environment, request, told) in [
-        (
-            "variables: {code: !prompt The code}",
-            "{url: 'URL/', body: '{{ code }}'}",
-            "error: `code` would have to be asked for, and this version of runner can't do that yet",
-        ),
-    ] {
+    for (environment, request, told) in [(
+        "variables: {code: !prompt The code}",
+        "{url: 'URL/', body: '{{ code }}'}",
+        "error: `code` would have to be asked for, and this version of runner can't do that yet",
+    )] {
         let ran = project(&server, &[("environments/dev.yaml", environment), ("c.yaml", &format!("requests: [{request}]"))])
             .args(["--env", "dev"])
             .run_unchecked();

@@ -9,6 +9,7 @@
 
 mod architecture;
 mod assertion;
+mod auth_command;
 mod bad_input;
 mod capture;
 mod cli;

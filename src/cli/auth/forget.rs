@@ -12,8 +12,8 @@ pub(super) async fn revoke(session: &mut Session<'_>, (definition, login): (Defi
     if is_missing(session, &definition) {
         return Ok(());
     }
-    session.ask((&definition, &login), async |logins, asking| logins.revoke(asking).await).await?;
-    forgotten(session, &definition, &login, "revoked").await
+    revoked(session, &definition, &login).await?;
+    forgotten(session, &definition, &login, "revoked and forgotten").await
 }
 
 /// Revokes the tokens and forgets them whatever the server says.
@@ -21,17 +21,20 @@ pub(super) async fn logout(session: &mut Session<'_>, (definition, login): (Defi
     if is_missing(session, &definition) {
         return Ok(());
     }
-    let revoked = session.ask((&definition, &login), async |logins, asking| logins.revoke(asking).await).await;
-    let how = match &revoked {
-        Ok(()) => "revoked",
+    let how = match revoked(session, &definition, &login).await {
+        Ok(()) => "revoked and forgotten",
         Err(stop) => {
-            let reason = &stop.finding.message;
-            let warning = Diagnostic::warning(format!("the tokens of `{}` could not be revoked: {reason}", definition.name));
+            let warning = Diagnostic::warning(stop.finding.message);
             session.diagnostics.tell(&[warning.help("they stay good at the server until they end")]);
-            "not revoked"
+            "forgotten, but not revoked"
         }
     };
     forgotten(session, &definition, &login, how).await
+}
+
+async fn revoked(session: &Session<'_>, definition: &Definition, login: &Login) -> Result<(), Stop> {
+    let revoked = session.ask((definition, login), async |logins, asking| logins.revoke(asking).await).await;
+    revoked.map_err(|stop| stop.while_it(&format!("the tokens of `{}` could not be revoked", definition.name)))
 }
 
 fn is_missing(session: &mut Session<'_>, definition: &Definition) -> bool {
@@ -44,6 +47,6 @@ fn is_missing(session: &mut Session<'_>, definition: &Definition) -> bool {
 
 async fn forgotten(session: &mut Session<'_>, definition: &Definition, login: &Login, how: &str) -> Result<(), Stop> {
     session.ask((definition, login), async |logins, asking| logins.forget(asking.name).await).await?;
-    let _ = writeln!(session.masker.writer(&mut session.stdout), "{}: {how} and forgotten", definition.name);
+    let _ = writeln!(session.masker.writer(&mut session.stdout), "{}: {how}", definition.name);
     Ok(())
 }

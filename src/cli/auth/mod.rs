@@ -157,16 +157,26 @@ impl Session<'_> {
 struct Stop {
     finding: Diagnostic,
     exit: Exit,
+    /// What a question about a token ran into, without a word on what it was for.
+    reason: Option<String>,
 }
 
 impl From<Diagnostic> for Stop {
     fn from(finding: Diagnostic) -> Self {
         let exit = exit::of_findings(std::slice::from_ref(&finding));
-        Self { finding, exit }
+        Self { finding, exit, reason: None }
     }
 }
 
 impl Stop {
+    /// The same, told of what `failed`: no token was wanted.
+    fn while_it(mut self, failed: &str) -> Self {
+        if let Some(reason) = &self.reason {
+            self.finding.message = format!("{failed}: {reason}");
+        }
+        self
+    }
+
     fn of(error: &oauth::Error, definition: &Definition) -> Self {
         let finding = error.finding(&definition.name);
         let exit = match (error, finding.cause) {
@@ -181,7 +191,7 @@ impl Stop {
             _ => Exit::Authorisation,
         };
         let finding = if finding.place.is_some() { finding } else { finding.at(definition.place.clone()) };
-        Self { finding, exit }
+        Self { finding, exit, reason: Some(error.to_string()) }
     }
 }
 
