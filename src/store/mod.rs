@@ -238,12 +238,12 @@ impl Store {
         }
     }
 
-    /// The lock of one login: `.dev.NAME.lock` beside the local file. A name may hold anything, a file name may not.
+    /// The lock of one login: `.dev.local.login.NAME.lock` beside the local file. It is apart from the lock of a save whatever the
+    /// login is called: a save happens while it is held. A name may hold anything, a file name may not.
     fn lock_of_login(&self, name: &str) -> PathBuf {
         let stem = self.local.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-        let environment = stem.strip_suffix(".local").unwrap_or(&stem);
         let name = percent_encoding::utf8_percent_encode(name, crate::template::RESERVED_IN_URL);
-        self.local.with_file_name(format!(".{environment}.{name}.lock"))
+        self.local.with_file_name(format!(".{stem}.login.{name}.lock"))
     }
 
     async fn lock(&self) -> Result<Lock, StoreError> {

@@ -77,6 +77,17 @@ fn token_prints_the_token_and_nothing_else() {
     assert_eq!(server.requests().len(), 1);
 }
 
+/// The save lock of the environment is `.dev.local.lock`.
+#[test]
+fn a_login_may_be_called_local() {
+    let server = desk(200);
+    let named = project(&server);
+    let path = named.path("environments/dev.yaml");
+    let text = std::fs::read_to_string(&path).unwrap().replace("  box:\n", "  local:\n");
+    std::fs::write(path, text).unwrap();
+    assert_eq!(told(&auth(named, "token")), (0, "token-number-1\n", ""));
+}
+
 #[test]
 fn status_tells_how_it_stands_and_sends_nothing() {
     let server = desk(200);
