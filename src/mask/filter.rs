@@ -5,8 +5,9 @@ use super::spelling;
 /// The bytes that the filter looks at. No pattern is shorter.
 pub(super) const HEAD: usize = 4;
 
-/// Bits per head that is known: about one false alarm in eight places at the worst.
-const BITS_PER_HEAD: usize = 8;
+/// Bits per head that is known: about one false alarm in sixty places at the worst. A false alarm costs as much as a hundred bytes of
+/// ordinary text.
+const BITS_PER_HEAD: usize = 64;
 
 /// What may stand for a blank or a line break besides themselves, when a pattern has one. All count as the same here.
 const BLANKS: [u8; 4] = *b" \t\n+";

@@ -57,3 +57,16 @@ fn the_readme_opens_with_the_command_that_runs_and_the_command_that_tests() {
     let blocks: Vec<&str> = readme.split("```sh\n").skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect();
     assert_eq!(blocks, ["cargo run --release -- collections/oauth2.yaml --env dev", "cargo test --locked"]);
 }
+
+/// A promise that names a test which is gone proves nothing.
+#[test]
+fn every_test_that_the_security_document_names_exists() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("docs/security.md")).unwrap();
+    let named: Vec<(&str, &str)> = text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once("::")).collect();
+    assert!(named.len() > 30, "{named:?}");
+    for (module, name) in named {
+        let file = fs::read_to_string(root.join(format!("tests/suite/{module}.rs"))).unwrap();
+        assert!(file.contains(&format!("#[test]\nfn {name}() {{")), "{module}::{name}");
+    }
+}
