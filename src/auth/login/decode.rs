@@ -134,8 +134,12 @@ impl Layer<'_> {
         self.send(login, fields);
         self.store(login, fields);
         for (key, flag) in [("dpop", &mut login.dpop), ("par", &mut login.par)] {
-            if let Some(given) = fields.get(key).and_then(|node| self.decoder.bool(node, &format!("`{key}`"))) {
-                *flag = given;
+            let Some(entry) = fields.entry(key) else { continue };
+            *flag = self.decoder.bool(&entry.value, &format!("`{key}`")).unwrap_or_default();
+            if *flag {
+                // Going on without it would be less safe than what was asked for.
+                let finding = self.decoder.place(entry.key_span).error(format!("this version of runner can't do `{key}` yet"));
+                self.decoder.report(finding.help("take the key out to log in without it"));
             }
         }
     }
