@@ -137,6 +137,11 @@ pub enum Skipped {
     },
     /// A value could not be saved before; only `always` requests run.
     UnsavedValue,
+    /// The login that it names got no token for an earlier request.
+    NoToken {
+        /// The login.
+        login: String,
+    },
     /// The time of the whole run was up before.
     RunTimeout,
     /// A dry run sends nothing, so this request's values are not known.
@@ -222,7 +227,7 @@ impl Summary {
                 self.skipped += 1;
                 // Something was not done for want of time, be it this request alone.
                 self.transport |= matches!(reason, Skipped::RunTimeout);
-                if matches!(reason, Skipped::MissingValue { .. } | Skipped::FailedNeed { .. }) {
+                if matches!(reason, Skipped::MissingValue { .. } | Skipped::FailedNeed { .. } | Skipped::NoToken { .. }) {
                     self.skipped_for_want += 1;
                 }
             }

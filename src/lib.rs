@@ -54,6 +54,7 @@ pub mod environment;
 pub mod trust;
 pub mod http;
 pub mod check;
+pub mod oauth;
 pub mod store;
 pub mod plan;
 pub mod event;

@@ -10,7 +10,10 @@ use crate::diagnostic::Place;
 use crate::template::Template;
 
 pub use decode::{choice, definitions};
-pub use login::{GrantType, Login};
+pub use login::{
+    Assertion, BodyFormat, Brought, Client, ClientAuth, Endpoints, GrantType, Kept, Login, PRESETS, Params, Pkce, RefreshFields,
+    Send, TokenFields, Wanted, provider,
+};
 
 /// What a request says about its authorisation.
 #[derive(Debug, Clone)]

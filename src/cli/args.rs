@@ -14,11 +14,12 @@ use crate::trust::HostRule;
 use crate::world::ColourChoice;
 use crate::yaml::parse_duration;
 
+use super::auth::AuthCommand;
 use super::env::EnvCommand;
 
 /// The command that is meant when none is named.
 const DEFAULT: &str = "run";
-const COMMANDS: [&str; 7] = ["run", "check", "list", "env", "explain", "sandbox", "help"];
+const COMMANDS: [&str; 8] = ["run", "check", "list", "env", "explain", "auth", "sandbox", "help"];
 
 const USAGE: &str = "runner [run] <COLLECTION>... [--env NAME] [OPTIONS]\n       runner <COMMAND>";
 
@@ -54,6 +55,9 @@ pub(super) enum Command {
     Env(EnvCommand),
     /// Show where each value of a request comes from and where its secrets may go
     Explain(ExplainArgs),
+    /// Tokens of an environment's logins
+    #[command(subcommand)]
+    Auth(AuthCommand),
     /// Run the embedded server alone
     Sandbox(SandboxArgs),
 }
@@ -62,18 +66,11 @@ pub(super) enum Command {
 pub(super) struct RunArgs {
     #[command(flatten)]
     pub(super) plan: PlanArgs,
-    /// The limit on every exchange, before what a collection says (`500ms`, `30s`, `2m`; a bare number is seconds)
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) timeout: Option<Duration>,
-    /// The limit on connecting [default: 10s]
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) connect_timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(super) limits: LimitArgs,
     /// The limit on the whole run: what is not sent by then is skipped
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(super) run_timeout: Option<Duration>,
-    /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
-    #[arg(long, value_name = "SIZE", value_parser = size)]
-    pub(super) max_body: Option<usize>,
     /// Show what would be sent, send nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -100,6 +97,20 @@ pub(super) struct RunArgs {
     /// Show failures only
     #[arg(short, long)]
     pub(super) quiet: bool,
+}
+
+/// What one exchange may take.
+#[derive(Debug, ClapArgs)]
+pub(super) struct LimitArgs {
+    /// The limit on every exchange, before what a collection says (`500ms`, `30s`, `2m`; a bare number is seconds)
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+    /// The limit on connecting [default: 10s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) connect_timeout: Option<Duration>,
+    /// The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(super) max_body: Option<usize>,
 }
 
 /// How connections are made; the names are curl's.

@@ -11,7 +11,7 @@ use crate::plan;
 use crate::trust::{HeldBy, HostRule, OnlyHosts};
 use crate::world::World;
 
-use super::args::{ConnectionArgs, RunArgs};
+use super::args::{ConnectionArgs, LimitArgs};
 
 /// The hosts that a run is held to, set outside of the checkout, separated by commas or blanks.
 const ONLY_HOSTS: &str = "RUNNER_ONLY_HOSTS";
@@ -68,17 +68,16 @@ pub(super) fn held_to(flag: &[HostRule], world: &World) -> Result<OnlyHosts, Vec
 /// What stands in its way: a file, the proxy.
 pub(super) fn client(
     environment: &Environment,
-    args: &RunArgs,
+    (connection, limits): (&ConnectionArgs, &LimitArgs),
     world: &World,
     only: OnlyHosts,
 ) -> Result<Client, Vec<Diagnostic>> {
-    let connection = &args.connection;
     let mut settings = Settings { tls: plan::tls(environment)?, only, ..Settings::default() };
     settings.tls.insecure |= connection.insecure;
-    if let Some(limit) = args.connect_timeout {
+    if let Some(limit) = limits.connect_timeout {
         settings.connect_timeout = limit;
     }
-    if let Some(body) = args.max_body {
+    if let Some(body) = limits.max_body {
         settings.limits = Limits { body, ..Limits::default() };
     }
     settings.resolve = connection.resolve.clone();

@@ -3,6 +3,7 @@
 //! Stands right of everything but `main`. It decides nothing that a module to its left could decide.
 
 mod args;
+mod auth;
 mod check;
 mod connection;
 mod env;
@@ -53,6 +54,7 @@ pub fn run(mut world: World) -> ExitCode {
         Command::List(args) => list::run(world, &args),
         Command::Env(command) => env::run(world, &command),
         Command::Explain(args) => explain::run(world, &args),
+        Command::Auth(command) => auth::run(world, &command),
         Command::Sandbox(args) => sandbox::run(world, &args),
     };
     exit.into()

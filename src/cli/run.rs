@@ -11,6 +11,7 @@ use crate::environment::{Environment, Files, Values};
 use crate::event::{Event, Reporter};
 use crate::http::Client;
 use crate::mask::Masker;
+use crate::oauth::{Endpoint, Habits, Lifecycle, Token};
 use crate::plan::{self, Plan};
 use crate::report::{Console, Settings as ConsoleSettings, Verbosity};
 use crate::run::{Gate, Policy, Run, UnderWay};
@@ -26,7 +27,7 @@ use super::setup::{self, Wishes};
 use super::{Diagnostics, Exit, connection, exit, is_ci, runtime, take_stream};
 
 /// How long work in the background may take when all else is done.
-const LAST_WORK: Duration = Duration::from_millis(200);
+pub(super) const LAST_WORK: Duration = Duration::from_millis(200);
 
 /// Runs collections.
 pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
@@ -73,7 +74,7 @@ pub(super) fn run(mut world: World, args: &RunArgs) -> Exit {
         },
         ci: is_ci(&world),
     };
-    let client = match connection::client(&plan.environment, args, &world, only) {
+    let client = match connection::client(&plan.environment, (&args.connection, &args.limits), &world, only) {
         Ok(client) => client,
         Err(findings) => return diagnostics.stop(&findings),
     };
@@ -103,12 +104,19 @@ async fn drive(plan: &Plan, world: &World, args: &RunArgs, mut client: Client, m
         .with_sandbox(members.as_ref().map(|members| members as &dyn crate::environment::Sandbox));
     let gate = Gate::new(&values, args.allow_host.clone());
     let store = plan.environment.files.as_ref().map(Store::new);
+    let kept =
+        plan.environment.tokens.iter().filter_map(|(name, members)| Some((name.clone(), Token::from_members(members.clone())?)));
+    let kept = kept.collect();
+    let endpoint = Endpoint { client: &client, masker, timeout: args.limits.timeout };
+    let logins =
+        Lifecycle::new(store.as_ref(), endpoint, &*world.clock, Habits { no_save: args.no_save, fresh: args.fresh_token }, kept);
     let address = server.as_ref().map(Sandbox::url);
     let environment = plan.environment.files.as_ref().map(|_| plan.environment.name.as_str());
     let _ = output.event(&Event::RunStarted { environment, sandbox: address.as_deref(), collections: plan.units.len() });
-    let mut run = Run::new(plan, &values, &client, masker, gate, &mut output);
+    let mut run = Run::new(plan, &values, &client, masker, &logins, gate, &mut output);
     run.store = store.as_ref();
-    run.policy = Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.timeout, run_timeout: args.run_timeout };
+    run.policy =
+        Policy { no_save: args.no_save, dry_run: args.dry_run, timeout: args.limits.timeout, run_timeout: args.run_timeout };
     let started = Instant::now();
     let interrupt = match Interrupts::listen() {
         Ok(interrupts) => tokio::select! {
@@ -159,7 +167,7 @@ fn half_done(under_way: &UnderWay) -> Diagnostic {
 }
 
 /// Starts the embedded server when the environment asks for it.
-async fn start_sandbox(environment: &Environment, clock: &Arc<dyn Clock>) -> Result<Option<Sandbox>, Diagnostic> {
+pub(super) async fn start_sandbox(environment: &Environment, clock: &Arc<dyn Clock>) -> Result<Option<Sandbox>, Diagnostic> {
     let Some(choice) = &environment.sandbox else { return Ok(None) };
     let state = environment.files.as_ref().map(|files: &Files| {
         let stem = files.shared.file_stem().unwrap_or_default().to_string_lossy().into_owned();
@@ -173,7 +181,7 @@ async fn start_sandbox(environment: &Environment, clock: &Arc<dyn Clock>) -> Res
 }
 
 /// The sandbox as the environment sees it.
-struct Members<'s>(&'s Sandbox);
+pub(super) struct Members<'s>(pub(super) &'s Sandbox);
 
 impl crate::environment::Sandbox for Members<'_> {
     fn member(&self, name: &str) -> Option<String> {

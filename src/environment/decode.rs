@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::auth::{self, Definition};
 use crate::diagnostic::{Diagnostic, Place, nearest};
@@ -28,6 +28,7 @@ pub(super) struct Part {
     pub(super) tls: Option<Tls>,
     pub(super) proxy: Option<(String, Place)>,
     pub(super) stored: Vec<Stored>,
+    pub(super) tokens: Vec<(String, Map<String, Value>)>,
 }
 
 /// Decodes a file; `folder` is the one that holds it.
@@ -69,6 +70,7 @@ fn section(decoder: &mut Decoder, templates: &mut Builder, entry: &Entry, folder
             }
         }
         "stored" => part.stored = stored(decoder, node),
+        "tokens" => part.tokens = tokens(decoder, node),
         "hosts" => {
             for item in decoder.one_or_more(node) {
                 if let Some(host) = decoder.text(item, "an entry of `hosts`") {
@@ -217,6 +219,17 @@ fn stored(decoder: &mut Decoder, node: &Node) -> Vec<Stored> {
         }
     }
     found
+}
+
+/// `tokens:` of a local file: what runner kept of the answers to managed logins. Nobody writes it by hand, so what can't be read
+/// is no token and is got again.
+fn tokens(decoder: &mut Decoder, node: &Node) -> Vec<(String, Map<String, Value>)> {
+    let entries = decoder.map(node, "`tokens`").unwrap_or_default();
+    let readable = entries.iter().filter_map(|entry| match to_json(&entry.value) {
+        Ok(Value::Object(members)) => Some((entry.key.to_string(), members)),
+        _ => None,
+    });
+    readable.collect()
 }
 
 fn proxy(decoder: &mut Decoder, node: &Node, layer: Layer) -> Option<(String, Place)> {

@@ -11,7 +11,7 @@ use crate::files::git::{self, Standing};
 use crate::files::read::{ReadError, read_local, read_text};
 use crate::files::root::Root;
 use crate::files::rule::Rule;
-use crate::mask::{Learnt, Masker, SHORTEST};
+use crate::mask::{Learnt, Masker, SHORTEST, is_secret_name};
 use crate::secret::Secret;
 use crate::template::Builder;
 use crate::yaml::{self, Document, Privacy};
@@ -68,6 +68,7 @@ pub fn without_file(given: &[Given]) -> Environment {
         tls: None,
         proxy: None,
         stored: Vec::new(),
+        tokens: Vec::new(),
     };
     add_given(&mut environment, given);
     environment
@@ -230,8 +231,8 @@ impl Loader<'_> {
         for stored in part.stored.iter().filter(|stored| stored.secret) {
             learn_value(&stored.value, masker);
         }
-        if let Some(tokens) = document.root.as_ref().and_then(|root| root.get("tokens")) {
-            learn_node(tokens, masker);
+        for (_, members) in &part.tokens {
+            members.iter().for_each(|(name, value)| learn_member(name, value, masker));
         }
         self.found(document, findings);
         self.merge(part);
@@ -258,6 +259,7 @@ impl Loader<'_> {
         }
         environment.hosts.extend(part.hosts);
         environment.stored.extend(part.stored);
+        environment.tokens.extend(part.tokens);
         environment.sandbox = part.sandbox.or(environment.sandbox.take());
         environment.tls = part.tls.or(environment.tls.take());
         environment.proxy = part.proxy.or(environment.proxy.take());
@@ -346,15 +348,21 @@ fn learn_text(text: &str, masker: &Masker) -> Learnt {
     masker.learn(&Secret::new(text))
 }
 
-/// Makes the secret members of managed tokens known.
-fn learn_node(tokens: &yaml::Node, masker: &Masker) {
-    for login in tokens.entries().unwrap_or_default() {
-        for member in login.value.entries().unwrap_or_default() {
-            if crate::mask::is_secret_name(&member.key)
-                && let Some(scalar) = member.value.scalar()
-            {
-                masker.learn(&Secret::new(scalar.text.as_str()));
-            }
+/// Makes every text known that stands under a secret name, at any depth: of a token answer, or of a token that was kept.
+pub fn learn_named(value: &Value, masker: &Masker) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, member)| learn_member(name, member, masker)),
+        Value::Array(items) => items.iter().for_each(|item| learn_named(item, masker)),
+        _ => {}
+    }
+}
+
+/// Makes one member known: its text when its name is secret, else what lies below it.
+pub fn learn_member(name: &str, value: &Value, masker: &Masker) {
+    match value {
+        Value::String(text) if is_secret_name(name) => {
+            masker.learn(&Secret::new(text.as_str()));
         }
+        nested => learn_named(nested, masker),
     }
 }

@@ -17,7 +17,7 @@ mod values;
 
 pub use find::{available, find};
 pub use list::{Listed, list};
-pub use load::{Given, Loaded, load, without_file};
+pub use load::{Given, Loaded, learn_member, learn_named, load, without_file};
 pub use model::*;
 pub use origin::Reason;
 pub use userinfo::passwords_of;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::auth::Definition;
+use crate::auth::{Definition, Login, Method};
 use crate::diagnostic::Place;
 use crate::template::{Template, Tree};
 
@@ -30,6 +30,8 @@ pub struct Environment {
     pub proxy: Option<(String, Place)>,
     /// Values that an earlier run stored.
     pub stored: Vec<Stored>,
+    /// The tokens of managed logins that an earlier run kept: every member of each.
+    pub tokens: Vec<(String, Map<String, Value>)>,
 }
 
 /// The files of an environment.
@@ -252,6 +254,14 @@ impl Environment {
     #[must_use]
     pub fn stored_value(&self, name: &str) -> Option<&Stored> {
         self.stored.iter().find(|stored| stored.name == name)
+    }
+
+    /// Its managed logins.
+    pub fn logins(&self) -> impl Iterator<Item = (&Definition, &Login)> {
+        self.auth.iter().filter_map(|definition| match &definition.method {
+            Method::Login(login) => Some((definition, &**login)),
+            Method::Scheme(_) => None,
+        })
     }
 
     /// The definition called `name`.

@@ -103,6 +103,12 @@ impl<'e> Values<'e> {
         self.environment
     }
 
+    /// The address of the embedded server of the run.
+    #[must_use]
+    pub fn sandbox_url(&self) -> Option<String> {
+        self.sandbox.and_then(|sandbox| sandbox.member("url"))
+    }
+
     /// The process environment for `!env`.
     #[must_use]
     pub fn process(&self) -> &'e BTreeMap<String, String> {

@@ -48,11 +48,11 @@ pub(super) fn foreign_endpoints<'p>(plan: &'p Plan, values: &'p Values<'p>, furt
     for planned in &plan.units {
         let scope = Scope::new(values, &plan.engine, &planned.collection);
         for (definition, login) in own_logins(plan, &planned.collection.auth) {
-            let reads = &mut login.templates.iter().flat_map(Template::reads);
+            let reads = &mut login.templates().into_iter().flat_map(Template::reads);
             if plan.environment.files.is_none() && !scope.taint(reads).given {
                 continue;
             }
-            for (key, template) in &login.endpoints {
+            for (key, template) in login.endpoints.given() {
                 let text = plan.engine.text(template, &scope).ok();
                 let origin = text.and_then(|text| Url::parse(&text).ok()).as_ref().and_then(Origin::of);
                 let allowed = allowed.get_or_insert_with(|| self::allowed(values, further).unwrap_or_default());

@@ -16,7 +16,7 @@ mod validate;
 
 use std::collections::BTreeSet;
 
-use crate::auth::{Choice, Definition};
+use crate::auth::{Choice, Definition, Login, Method};
 use crate::collection::{Capture, Collection, Request};
 use crate::diagnostic::Diagnostic;
 use crate::environment::Environment;
@@ -58,6 +58,18 @@ impl Plan {
             Some(definition) => Some((definition, true)),
             None => own().map(|definition| (definition, false)),
         }
+    }
+
+    /// The logins that requests of `unit` can name, and whether each is the environment's.
+    pub fn logins(&self, unit: usize) -> impl Iterator<Item = (&Definition, &Login, bool)> {
+        let environment = &self.environment.auth;
+        let own = self.units[unit].collection.auth.iter();
+        let own = own.filter(|own| environment.iter().all(|definition| definition.name != own.name));
+        let all = environment.iter().map(|definition| (definition, true)).chain(own.map(|definition| (definition, false)));
+        all.filter_map(|(definition, of_environment)| match &definition.method {
+            Method::Login(login) => Some((definition, &**login, of_environment)),
+            Method::Scheme(_) => None,
+        })
     }
 
     /// The request from which a reader in `unit` can get `name`: its own, one of its needs, or one that stores it.

@@ -54,6 +54,7 @@ impl<'p> Names<'p> {
             .iter()
             .map(|variable| variable.name.as_str())
             .chain(environment.stored.iter().map(|stored| stored.name.as_str()))
+            .chain(kept_by_logins(plan))
             .collect();
         let mut producers: HashMap<&str, Vec<Producer<'_>>> = HashMap::new();
         for (unit, planned) in plan.units.iter().enumerate() {
@@ -102,6 +103,9 @@ impl<'p> Names<'p> {
     fn read(&self, unit: usize, index: usize, read: &Read, spot: Spot, guarded: bool) -> Option<Diagnostic> {
         let name = read.path.first()?.as_str();
         let collection = &self.plan.units[unit].collection;
+        if name == "tokens" {
+            return self.token(unit, read);
+        }
         if RESERVED.contains(&name) {
             return reserved(read, spot);
         }
@@ -132,6 +136,24 @@ impl<'p> Names<'p> {
                 .label(format!("it is captured {when} {who}"))
                 .help(help),
         )
+    }
+
+    /// `tokens.NAME.member`: the name must be that of a login.
+    fn token(&self, unit: usize, read: &Read) -> Option<Diagnostic> {
+        let logins: Vec<&str> = self.plan.logins(unit).map(|(definition, ..)| definition.name.as_str()).collect();
+        let name = read.path.get(1).map(String::as_str).unwrap_or_default();
+        if logins.contains(&name) || self.plan.uncertain.contains(name) || self.open {
+            return None;
+        }
+        let finding = read.place.error(match name {
+            "" => "`tokens` needs the name of a login behind it".to_owned(),
+            name => format!("there is no login called `{name}`"),
+        });
+        Some(match nearest(name, logins.iter().copied()) {
+            Some(near) => finding.label(format!("did you mean `tokens.{near}`?")),
+            None if logins.is_empty() => finding.help("a login is an `oauth2` definition under `auth:`"),
+            None => finding.help(format!("logins: {}", logins.join(", "))),
+        })
     }
 
     /// A name that nothing declares or produces.
@@ -228,6 +250,12 @@ impl<'p> Names<'p> {
     }
 }
 
+/// The names under which logins keep values of their answers.
+fn kept_by_logins(plan: &Plan) -> impl Iterator<Item = &str> {
+    let all = (0..plan.units.len()).flat_map(|unit| plan.logins(unit));
+    all.flat_map(|(_, login, _)| &login.store).map(|kept| kept.name.as_str())
+}
+
 /// A reserved name where it means nothing.
 fn reserved(read: &Read, spot: Spot) -> Option<Diagnostic> {
     let name = read.path.first()?.as_str();
@@ -244,7 +272,7 @@ fn reserved(read: &Read, spot: Spot) -> Option<Diagnostic> {
                 .error("only an environment reads `sandbox`")
                 .help("give the value a name there, such as `api_url: \"{{ sandbox.url }}/2.0\"`"),
         ),
-        "tokens" => Some(read.place.error("this version of runner has no managed logins yet, so there are no `tokens`")),
+        "tokens" => Some(read.place.error("only a request reads `tokens`").help("write it where the request needs it")),
         "row" => Some(read.place.error("this version of runner can't read data rows yet, so there is no `row`")),
         "loop" => Some(read.place.error("this version of runner has no `for_each` yet, so there is no `loop`")),
         _ => None,
@@ -328,7 +356,7 @@ fn environment_templates(environment: &Environment) -> Vec<&Template> {
 fn definition_templates(definitions: &[crate::auth::Definition]) -> impl Iterator<Item = &Template> {
     definitions.iter().flat_map(|definition| match &definition.method {
         crate::auth::Method::Scheme(scheme) => scheme.templates(),
-        crate::auth::Method::Login(login) => login.templates.iter().collect(),
+        crate::auth::Method::Login(login) => login.templates(),
     })
 }
 

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::collection::{Collection, Variable};
 use crate::environment::Values;
@@ -107,6 +107,8 @@ pub struct Scope<'r> {
     memo: RefCell<HashMap<&'r str, Found>>,
     active: RefCell<Vec<String>>,
     used: RefCell<HashSet<&'r str>>,
+    /// `tokens`: what the answers to managed logins held, for the request that is being made.
+    tokens: RefCell<Map<String, Value>>,
 }
 
 impl<'r> Scope<'r> {
@@ -124,7 +126,13 @@ impl<'r> Scope<'r> {
             memo: RefCell::default(),
             active: RefCell::default(),
             used: RefCell::default(),
+            tokens: RefCell::default(),
         }
+    }
+
+    /// Makes every member of a token visible as `tokens.NAME`.
+    pub fn set_token(&self, name: &str, members: Map<String, Value>) {
+        self.tokens.borrow_mut().insert(name.to_owned(), Value::Object(members));
     }
 
     /// The values of the environment.
@@ -215,6 +223,10 @@ impl<'r> Scope<'r> {
         if name == "iteration" {
             return Ok(Some(Found::plain(Value::from(1))));
         }
+        if name == "tokens" {
+            let tokens = Value::Object(self.tokens.borrow().clone());
+            return Ok(Some(Found { secret: true, ..Found::plain(tokens) }));
+        }
         if let Some(captured) = self.captures.borrow().get(name).or_else(|| self.inherited.get(name)) {
             return Ok(Some(captured.clone()));
         }
@@ -252,7 +264,7 @@ impl<'r> Scope<'r> {
 
     /// Whether a layer above the collection's own variables has a value.
     fn has_above(&self, name: &str) -> bool {
-        name == "iteration"
+        matches!(name, "iteration" | "tokens")
             || self.captures.borrow().contains_key(name)
             || self.inherited.contains_key(name)
             || self.values.has(name)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::auth::{Definition, Method};
+use crate::auth::Method;
 use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place};
 use crate::environment::{Content, Declaration, Layer, Unset, Values};
@@ -39,14 +39,18 @@ pub(super) fn must_be_set<'p>(plan: &'p Plan, names: &Names<'_>, values: &'p Val
     }
 }
 
-/// The templates of the definition that a request names, and whether it is the environment's.
+/// The templates of the definition that a request names and that sending it renders, and whether the environment's own scope
+/// renders them. Of a login whose token is kept only what tells which token fits: the rest may never be asked for.
 pub(super) fn named_templates<'p>(plan: &'p Plan, unit: usize, request: &Request) -> Vec<(&'p Template, bool)> {
-    match plan.definition(unit, request) {
-        Some((Definition { method: Method::Scheme(scheme), .. }, environment)) => {
-            scheme.templates().into_iter().map(|template| (template, environment)).collect()
+    let Some((definition, environment)) = plan.definition(unit, request) else { return Vec::new() };
+    let templates = match &definition.method {
+        Method::Scheme(scheme) => scheme.templates(),
+        Method::Login(login) => {
+            let kept = plan.environment.tokens.iter().any(|(name, _)| *name == definition.name);
+            if kept { login.identity_templates() } else { login.needed_templates() }
         }
-        _ => Vec::new(),
-    }
+    };
+    templates.into_iter().map(|template| (template, environment)).collect()
 }
 
 /// Whether nothing that a run brings can keep the request from being sent: it has no `when`, or one that can be decided now.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use crate::auth::{Choice, Method};
+use crate::auth::Choice;
 use crate::collection::Request;
 use crate::diagnostic::{Diagnostic, Place, nearest};
 use crate::environment::Values;
@@ -142,12 +142,8 @@ fn auth(
     let own = &plan.units[unit].collection.auth;
     let all = || plan.environment.auth.iter().chain(own);
     let finding = match all().find(|definition| definition.name == *name) {
-        // It is refused, whether it could be used or not.
+        // It is refused, whatever it is called for.
         Some(definition) if foreign.iter().any(|foreign| std::ptr::eq(foreign.definition, definition)) => return,
-        Some(definition) if matches!(definition.method, Method::Login(_)) => place
-            .error(format!("this version of runner can't log in with `{name}` yet"))
-            .label(format!("an `oauth2` login, defined at {}", definition.place))
-            .help("until then get the token with a request of its own, as `collections/oauth2.yaml` does"),
         Some(_) => return,
         // Only an environment can tell.
         None if open => return,

@@ -103,35 +103,3 @@ pub(super) fn grant_type(request: &Request) -> Option<&str> {
     let field = fields.iter().find(|field| field.name == "grant_type")?;
     Some(field.values.first()?.source().trim())
 }
-
-/// What an error of a token endpoint (RFC 6749 §5.2, §4.1.2.1) means for who runs the request.
-pub(super) fn hint(error: &str, grant: &str) -> Option<&'static str> {
-    Some(match (error, grant) {
-        ("invalid_grant", "authorization_code") => {
-            "the code was already used, has expired (at Box after 30 seconds) or was issued to another client or redirect URI; get a \
-             new one and run again at once"
-        }
-        ("invalid_grant", "refresh_token") => {
-            "the refresh token was already used, has expired, was revoked or was issued to another client; `--fresh-token` starts over"
-        }
-        ("invalid_grant", "password") => "the user name or the password is wrong, or the server allows no such login",
-        ("invalid_grant", _) => {
-            "the server takes neither code, assertion nor subject: used before, expired, issued to another client, or the application \
-             is not approved for it"
-        }
-        ("invalid_client", _) => {
-            "client id or secret is wrong, or the server wants them in another place (the form, or an `Authorization: Basic` header)"
-        }
-        ("unauthorized_client", _) => {
-            "the application is not allowed to use this grant type; its settings at the provider say which"
-        }
-        ("invalid_scope", _) => "a scope is unknown, misspelt, or more than the application or the user has",
-        ("unsupported_grant_type", _) => "the server does not know this `grant_type`; check its spelling and the token URL",
-        ("redirect_uri_mismatch", _) => {
-            "the redirect URI must equal, character by character, the one registered with the provider"
-        }
-        ("invalid_request", _) => "a parameter is missing, doubled or malformed; the server's text says which",
-        ("access_denied", _) => "the user or the provider's policy said no",
-        _ => return None,
-    })
-}

@@ -168,7 +168,7 @@ impl<W: Write> Console<W> {
             if asked && let Some(words) = answer::words(&self.page, response) {
                 self.page.remark("server", &words);
             }
-            if let Some(hint) = error.and_then(|error| answer::hint(&error, grant.unwrap_or_default())) {
+            if let Some(hint) = error.and_then(|error| crate::oauth::hint(&error, grant.unwrap_or_default())) {
                 self.page.remark("hint", hint);
             }
         }
@@ -353,6 +353,7 @@ fn push_reason(out: &mut String, reason: &Skipped) {
         Skipped::MissingValue { name, producer } => write!(out, "needs `{name}`, which `{producer}` should have captured"),
         Skipped::FailedNeed { name } => write!(out, "needs `{name}`, which failed"),
         Skipped::UnsavedValue => out.write_str("a value could not be saved before"),
+        Skipped::NoToken { login } => write!(out, "no token for `{login}`"),
         Skipped::RunTimeout => out.write_str("the time of the run was up (the limit is `--run-timeout`)"),
         Skipped::DryRun { name } => write!(out, "needs `{name}`, which only a real run gets"),
     };

@@ -12,7 +12,7 @@ use crate::mask::Masker;
 use crate::plan;
 use crate::secret::Secret;
 use crate::template::Error;
-use crate::trust::{Allowed, HostRule, Origin, Refusal};
+use crate::trust::{Allowed, HostRule, Origin, Refusal, Scheme};
 
 /// A secret that a request carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,6 +90,15 @@ impl<'r> Gate<'r> {
         Ok(Pass { allowed, carried, known })
     }
 
+    /// Prepares the decision about the endpoints of the login `name`. Those of an environment's definition get that definition's own
+    /// credentials; every one that a collection's definition names must lie on an allowed origin.
+    ///
+    /// # Errors
+    /// As [`Self::pass`].
+    pub fn endpoints(&self, environment: bool, name: &str) -> Result<Endpoints, Error> {
+        Ok(Endpoints { allowed: Arc::new(self.allowed()?), trusted: environment || !self.guarded(), name: name.to_owned() })
+    }
+
     /// Whether a secret from the answer of `origin` may be stored: it must be allowed to go back.
     ///
     /// # Errors
@@ -143,6 +152,32 @@ impl<'r> Gate<'r> {
     /// As [`Self::pass`].
     pub fn allowed(&self) -> Result<Allowed, Error> {
         plan::allowed(self.values, &self.rules)
+    }
+}
+
+/// What was decided about the endpoints of a login.
+pub struct Endpoints {
+    allowed: Arc<Allowed>,
+    /// Whether the definition itself is trusted with its credentials.
+    trusted: bool,
+    name: String,
+}
+
+impl Endpoints {
+    /// Whether the credentials of the login may go to `url`. Plain http is for this machine, and for what `hosts` lists with
+    /// `http://` (RFC 6749 §3.2 demands TLS).
+    ///
+    /// # Errors
+    /// The refusal names the definition.
+    pub fn check(&self, url: &Url) -> Result<(), Refusal> {
+        let Some(origin) = Origin::of(url) else {
+            return Err(Refusal::NotHttp { scheme: url.scheme().to_owned() });
+        };
+        let private = origin.scheme() == Scheme::Https || origin.is_loopback() || self.allowed.lists(&origin);
+        if private && (self.trusted || self.allowed.permits(&origin)) {
+            return Ok(());
+        }
+        Err(Refusal::Endpoint { origin, named_by: format!("auth.{}", self.name) })
     }
 }
 

@@ -8,13 +8,14 @@
 
 mod gate;
 mod harvest;
+mod login;
 mod render;
 mod response;
 mod save;
 mod step;
 mod taint;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use crate::collection::Request;
@@ -23,6 +24,7 @@ use crate::environment::Values;
 use crate::event::{Event, Outcome, Reporter, Skipped, Step, Summary};
 use crate::http::Client;
 use crate::mask::Masker;
+use crate::oauth::Lifecycle;
 use crate::plan::{Decision, Found, Plan, Scope, Taint};
 use crate::store::Store;
 
@@ -52,6 +54,8 @@ pub struct Run<'r, 'o> {
     pub client: &'r Client,
     /// Where stored values go; `None` without an environment.
     pub store: Option<&'r Store>,
+    /// The tokens of managed logins.
+    pub logins: &'r Lifecycle<'r, Store>,
     /// Learns every secret that an answer brings.
     pub masker: &'r Masker,
     /// Where secrets may go.
@@ -68,6 +72,8 @@ pub struct Run<'r, 'o> {
     prepared: bool,
     /// Whether a value could not be saved: from then on only `always` requests are sent.
     unsaved: bool,
+    /// The logins that got no token: a server is not asked again and again for what it refused.
+    failed_logins: HashSet<String>,
     /// What was stored so far: every later collection of the run sees it.
     stored: HashMap<String, Found>,
     /// The secrets that decided whether a stored name has a value.
@@ -114,6 +120,7 @@ impl<'r, 'o> Run<'r, 'o> {
         values: &'r Values<'r>,
         client: &'r Client,
         masker: &'r Masker,
+        logins: &'r Lifecycle<'r, Store>,
         gate: Gate<'r>,
         reporter: &'o mut dyn Reporter,
     ) -> Self {
@@ -122,6 +129,7 @@ impl<'r, 'o> Run<'r, 'o> {
             values,
             client,
             store: None,
+            logins,
             masker,
             gate,
             policy: Policy::default(),
@@ -130,6 +138,7 @@ impl<'r, 'o> Run<'r, 'o> {
             prepared: false,
             under_way: None,
             unsaved: false,
+            failed_logins: HashSet::new(),
             stored: HashMap::new(),
             doubts: HashMap::new(),
             outcome: None,
@@ -179,7 +188,9 @@ impl<'r, 'o> Run<'r, 'o> {
             failed |= match &step {
                 Outcome::Passed => false,
                 Outcome::Failed(_) | Outcome::Errored(_) => true,
-                Outcome::Skipped(reason) => matches!(reason, Skipped::MissingValue { .. } | Skipped::RunTimeout),
+                Outcome::Skipped(reason) => {
+                    matches!(reason, Skipped::MissingValue { .. } | Skipped::NoToken { .. } | Skipped::RunTimeout)
+                }
             };
             self.summary.duration = self.started.elapsed();
         }

@@ -188,7 +188,7 @@ impl<'a> Renderer<'a, '_> {
         Ok(texts.into_iter().map(|text| self.protected(template, text)).collect())
     }
 
-    fn tree(&self, tree: &Tree<Template>) -> Result<Value, Error> {
+    pub(super) fn tree(&self, tree: &Tree<Template>) -> Result<Value, Error> {
         Ok(match tree {
             Tree::Leaf(leaf) => {
                 let value = self.engine().value(leaf, self.scope)?;
@@ -218,6 +218,13 @@ impl<'a> Renderer<'a, '_> {
 
     fn derives_secret(&self, template: &Template) -> bool {
         template.transforms() && self.scope.taint(&mut template.reads().iter()).secret
+    }
+
+    /// The text of a template of a definition: an environment's sees the environment only.
+    pub(super) fn text_of(&self, template: &Template, environment: bool) -> Result<String, Error> {
+        let own = self.scope.environment().scope(template.reads());
+        let values: &dyn Values = if environment { &own } else { self.scope };
+        Ok(self.protected(template, self.engine().text(template, values)?))
     }
 
     fn pairs(&self, fields: &[Field]) -> Result<Vec<(String, String)>, Error> {
@@ -270,11 +277,7 @@ impl<'a> Renderer<'a, '_> {
             (_, Some((Definition { method: AuthMethod::Scheme(scheme), .. }, environment))) => (scheme, *environment),
             _ => return Ok(None),
         };
-        let text = |template: &Template| {
-            let own = self.scope.environment().scope(template.reads());
-            let values: &dyn Values = if environment { &own } else { self.scope };
-            Ok::<_, Error>(self.protected(template, self.engine().text(template, values)?))
-        };
+        let text = |template: &Template| self.text_of(template, environment);
         let mut set = |name: &str, value: String| {
             headers.retain(|(old, _)| !old.eq_ignore_ascii_case(name));
             headers.push((name.to_owned(), value));
@@ -343,7 +346,7 @@ impl<'a> Renderer<'a, '_> {
 }
 
 /// Adds parameters behind those that the url has already.
-fn append_query(url: &mut Url, pairs: &[(String, String)]) {
+pub(super) fn append_query(url: &mut Url, pairs: &[(String, String)]) {
     if pairs.is_empty() {
         return;
     }

@@ -3,7 +3,7 @@
 use url::Url;
 
 use crate::collection::Request;
-use crate::diagnostic::{Diagnostic, Place};
+use crate::diagnostic::{Cause, Diagnostic, Place};
 use crate::event::{Problem, ProblemKind};
 use crate::store::{Keep, Store, StoreError};
 use crate::trust::{Allowed, Origin};
@@ -91,12 +91,7 @@ impl Run<'_, '_> {
 }
 
 fn problem(place: &Place, store: &Store, error: &StoreError) -> Problem {
-    let diagnostic = place.error(error.to_string());
-    let (kind, diagnostic) = match error {
-        StoreError::Exposed { tracked, .. } => (ProblemKind::Policy, diagnostic.refusal().help(store.unexposed(*tracked))),
-        StoreError::Locked { .. } | StoreError::Failed { .. } | StoreError::Unsynced { .. } => {
-            (ProblemKind::Save, error.unlocked().into_iter().fold(diagnostic, Diagnostic::help))
-        }
-    };
-    Problem { kind, diagnostic: diagnostic.help("`--no-save` keeps the values of a run in memory only") }
+    let diagnostic = error.finding(store.shown()).at(place.clone()).help("`--no-save` keeps the values of a run in memory only");
+    let kind = if diagnostic.cause == Cause::Policy { ProblemKind::Policy } else { ProblemKind::Save };
+    Problem { kind, diagnostic }
 }

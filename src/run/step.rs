@@ -15,16 +15,25 @@ use crate::trust::{Allowed, Origin, Refusal};
 
 use super::gate::Pass;
 use super::harvest::{Harvest, render_with, simple_paths};
+use super::login::{Access, tokens_of};
 use super::render::{Rendered, Renderer};
 use super::response::AnswerScope;
 use super::{Run, UnderWay};
 
-impl Run<'_, '_> {
+impl<'r> Run<'r, '_> {
     /// Takes a request through all its stages and tells how it ended.
-    pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'_>) -> Outcome {
+    pub(super) async fn request(&mut self, unit: usize, request: &Request, scope: &Scope<'r>) -> Outcome {
         let started = Instant::now();
         let blank = |outcome: Outcome| Step::without_answer(request, outcome, started.elapsed());
         let renderer = Renderer { plan: self.plan, unit, scope };
+        if let (true, Some(name)) = (self.policy.dry_run, tokens_of(request).next()) {
+            return self.finish(blank(Outcome::Skipped(Skipped::DryRun { name: format!("tokens.{name}") })));
+        }
+        if (!self.unsaved || request.always)
+            && let Err(outcome) = self.tokens_read(request, &renderer).await
+        {
+            return self.finish(blank(outcome));
+        }
         let mut influence = renderer.decision(request);
         let may_run = self.may_run(request, &renderer);
         if may_run.is_ok() {
@@ -43,6 +52,7 @@ impl Run<'_, '_> {
             if let Err(problem) = self.admit(&mut rendered, request) {
                 return self.finish(blank(Outcome::Errored(Box::new(problem))));
             }
+            self.announce_token(request, &renderer, &mut rendered);
             let preview = preview(&rendered);
             return self.finish(Step { preview: Some(&preview), ..blank(Outcome::Passed) });
         }
@@ -55,9 +65,13 @@ impl Run<'_, '_> {
         if let Err(problem) = self.prepare_store(request).await {
             return self.finish(blank(Outcome::Errored(Box::new(problem))));
         }
+        let access = match self.access(request, &renderer, &mut rendered).await {
+            Ok(access) => access,
+            Err(outcome) => return self.finish(blank(outcome)),
+        };
         let body = rendered.request.body.clone();
         self.under_way = Some(UnderWay::Answer { request: request.full_name() });
-        let sent = self.send(rendered, request).await;
+        let sent = self.send(rendered, request, (&renderer, access)).await;
         self.under_way = None;
         match sent {
             Ok(exchange) => {
@@ -139,19 +153,38 @@ impl Run<'_, '_> {
         }
     }
 
-    /// Asks the gate, then sends.
-    async fn send(&self, mut rendered: Rendered, request: &Request) -> Result<Exchange, Problem> {
-        let place = request.url.place();
+    /// Asks the gate, then sends; once more with a renewed token when the server refuses the one of a login.
+    async fn send<'a>(
+        &mut self,
+        mut rendered: Rendered,
+        request: &'a Request,
+        (renderer, access): (&Renderer<'a, 'r>, Option<Access<'a>>),
+    ) -> Result<Exchange, Problem> {
         let pass = self.admit(&mut rendered, request)?;
         self.mark_known(&mut rendered.request);
+        let Some(mut access) = access else { return self.exchange(rendered.request, request, &pass).await };
+        let bare = rendered.request.clone();
+        access.authorise(&mut rendered.request);
+        let exchange = self.exchange(rendered.request, request, &pass).await?;
+        if !access.is_refused_by(&exchange) {
+            return Ok(exchange);
+        }
+        self.renew(renderer, &mut access).await?;
+        let mut again = bare;
+        access.authorise(&mut again);
+        self.exchange(again, request, &pass).await
+    }
+
+    async fn exchange(&self, mut sent: http::Request, request: &Request, pass: &Pass) -> Result<Exchange, Problem> {
+        let place = request.url.place();
         let guard = |url: &Url, luggage| match luggage {
             Luggage::All => pass.check(url),
             Luggage::UrlOnly => pass.check_redirect(url),
         };
         // The run's own limit, when it comes before the request's.
-        let last = self.time_left().filter(|left| *left < rendered.request.timeout);
-        rendered.request.timeout = last.unwrap_or(rendered.request.timeout);
-        self.client.send(rendered.request, &guard).await.map_err(|mut error| {
+        let last = self.time_left().filter(|left| *left < sent.timeout);
+        sent.timeout = last.unwrap_or(sent.timeout);
+        self.client.send(sent, &guard).await.map_err(|mut error| {
             if let (Some(_), Some(whole)) = (last, self.policy.run_timeout) {
                 error.blame_run(whole);
             }

@@ -6,12 +6,15 @@
 //! May import `environment`, `yaml`, `files` and what stands left of `plan`. It never decides whether a value may be stored; that is
 //! the run's business.
 
+mod tokens;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::diagnostic::Diagnostic;
 use crate::environment::Files;
 use crate::files::git::{self, Standing};
 use crate::files::lock::{Lock, LockError};
@@ -112,16 +115,22 @@ impl std::fmt::Display for StoreError {
 impl std::error::Error for StoreError {}
 
 impl StoreError {
-    /// How to mend it where another process is in the way; a line each.
+    /// The error as it is told, with how to mend it; `shown` is the local file as printed.
     #[must_use]
-    pub fn unlocked(&self) -> Vec<String> {
+    pub fn finding(&self, shown: &str) -> Diagnostic {
+        let finding = Diagnostic::error(self.to_string());
         match self {
+            Self::Exposed { tracked: true, .. } => {
+                finding.refusal().help(format!("take it out of the index: git rm --cached {shown}"))
+            }
+            Self::Exposed { tracked: false, .. } => {
+                finding.refusal().help("add this line to the .gitignore beside it: *.local.*")
+            }
             // A save can be killed at any moment and harms nothing.
-            Self::Locked { holder: Some(pid) } => vec![
-                format!("if it is stopped, let it go on: kill -CONT {pid}"),
-                format!("if it hangs, end it: kill -KILL {pid}"),
-            ],
-            _ => Vec::new(),
+            Self::Locked { holder: Some(pid) } => finding
+                .help(format!("if it is stopped, let it go on: kill -CONT {pid}"))
+                .help(format!("if it hangs, end it: kill -KILL {pid}")),
+            Self::Locked { holder: None } | Self::Failed { .. } | Self::Unsynced { .. } => finding,
         }
     }
 }
@@ -142,15 +151,6 @@ impl Store {
     #[must_use]
     pub fn shown(&self) -> &str {
         &self.shown
-    }
-
-    /// How to mend [`StoreError::Exposed`].
-    #[must_use]
-    pub fn unexposed(&self, tracked: bool) -> String {
-        match tracked {
-            true => format!("take it out of the index: git rm --cached {}", self.shown),
-            false => "add this line to the .gitignore beside it: *.local.*".to_owned(),
-        }
     }
 
     /// Looks whether a save can work: makes the `.gitignore` beside the environment when there is none and gives its name then, asks
@@ -236,6 +236,14 @@ impl Store {
             Standing::Tracked => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
             Standing::NotIgnored => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
         }
+    }
+
+    /// The lock of one login: `.dev.local.login.NAME.lock` beside the local file. It is apart from the lock of a save whatever the
+    /// login is called: a save happens while it is held. A name may hold anything, a file name may not.
+    fn lock_of_login(&self, name: &str) -> PathBuf {
+        let stem = self.local.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = percent_encoding::utf8_percent_encode(name, crate::template::RESERVED_IN_URL);
+        self.local.with_file_name(format!(".{stem}.login.{name}.lock"))
     }
 
     async fn lock(&self) -> Result<Lock, StoreError> {

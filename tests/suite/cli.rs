@@ -47,6 +47,7 @@ fn help_is_readable() {
               list     Show requests, their tags and the variables they need
               env      Show environments and their values, and keep your own values in them
               explain  Show where each value of a request comes from and where its secrets may go
+              auth     Tokens of an environment's logins
               sandbox  Run the embedded server alone
               help     Print this message or the help of the given subcommand(s)
 
@@ -87,8 +88,8 @@ fn help_is_readable() {
                   --timeout <DURATION>          The limit on every exchange, before what a collection says
                                                 (`[duration]`, `[duration]`, `[duration]`; a bare number is seconds)
                   --connect-timeout <DURATION>  The limit on connecting [default: [duration]]
-                  --run-timeout <DURATION>      The limit on the whole run: what is not sent by then is skipped
                   --max-body <SIZE>             The largest answer, decoded (`10MB`, `64MiB`) [default: 64MiB]
+                  --run-timeout <DURATION>      The limit on the whole run: what is not sent by then is skipped
                   --dry-run                     Show what would be sent, send nothing
                   --no-save                     Keep stored values in memory only
                   --fresh-token                 Start as if nothing were stored

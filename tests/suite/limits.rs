@@ -131,9 +131,13 @@ impl Peak {
             std::thread::sleep(Duration::from_millis(2));
         }
         let status = std::fs::read_to_string(format!("/proc/{client}/status")).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-        let kibibytes: u64 = line.trim().trim_end_matches(" kB").parse().unwrap_or(u64::MAX >> 10);
-        self.bytes.store(kibibytes << 10, Ordering::SeqCst);
+        let kibibytes = |name: &str| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default();
+            line.trim().trim_end_matches(" kB").parse::<u64>().ok()
+        };
+        // The pages of the program itself, of which a debug build has many, are nothing that an answer took.
+        let used = kibibytes("VmHWM:").zip(kibibytes("RssFile:")).map_or(u64::MAX >> 10, |(peak, program)| peak - program);
+        self.bytes.store(used << 10, Ordering::SeqCst);
     }
 }
 

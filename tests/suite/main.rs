@@ -9,6 +9,7 @@
 
 mod architecture;
 mod assertion;
+mod auth_command;
 mod bad_input;
 mod capture;
 mod cli;
@@ -23,6 +24,7 @@ mod flow;
 mod git;
 mod interrupt;
 mod limits;
+mod login;
 mod masking;
 mod only_host;
 mod proxy;
@@ -36,6 +38,7 @@ mod support;
 mod taint;
 mod template;
 mod tls;
+mod token_life;
 mod tools;
 mod trust;
 mod writers;

@@ -1,6 +1,6 @@
 //! What `set` and `unset` share: the environment as its files say it, and its local file to write to.
 
-use crate::diagnostic::{Diagnostic, Severity};
+use crate::diagnostic::{Cause, Diagnostic, Severity};
 use crate::environment::{self, Environment, Files};
 use crate::files::root::Root;
 use crate::mask::Masker;
@@ -91,11 +91,6 @@ impl Target {
 }
 
 fn failed(error: &StoreError, store: &Store) -> Stop {
-    let finding = Diagnostic::error(error.to_string());
-    match error {
-        StoreError::Exposed { tracked, .. } => finding.help(store.unexposed(*tracked)).refusal().into(),
-        StoreError::Locked { .. } | StoreError::Failed { .. } | StoreError::Unsynced { .. } => {
-            Stop::Unsaved(error.unlocked().into_iter().fold(finding, Diagnostic::help))
-        }
-    }
+    let finding = error.finding(store.shown());
+    if finding.cause == Cause::Policy { finding.into() } else { Stop::Unsaved(finding) }
 }
