@@ -5,7 +5,7 @@ use crate::query::JsonPath;
 use crate::template::{Builder, Syntax, Template};
 use crate::yaml::{self, Decoder, Fields, Node, Privacy};
 
-use super::{BodyFormat, ClientAuth, GrantType, Kept, Login, Params, Pkce};
+use super::{BodyFormat, ClientAuth, Endpoints, GrantType, Kept, Login, Params, Pkce};
 
 /// The presets, as data; each names its source.
 const PROVIDERS: &str = include_str!("providers.yaml");
@@ -79,6 +79,10 @@ pub(in crate::auth) fn decode(decoder: &mut Decoder, templates: &mut Builder, no
             Ok(()) => login.provider = Some(name),
             Err(known) => unknown_value(decoder, node, "provider", &known),
         }
+    }
+    if fields.get("token_endpoint").is_some() {
+        // Another server than the preset's: its other endpoints must not get this one's tokens and credentials.
+        login.endpoints = Endpoints::default();
     }
     Layer { decoder, templates }.lay_over(&mut login, &fields);
     Some(login)
@@ -354,7 +358,8 @@ mod tests {
         let (mut decoder, mut templates) = (Decoder::new(&document.file), Builder::default());
         let login = decode(&mut decoder, &mut templates, document.root.as_ref().unwrap()).unwrap();
         assert_eq!(login.endpoints.token.unwrap().source(), "https://a.test/t");
-        assert_eq!(login.endpoints.revocation.unwrap().source(), "https://oauth2.googleapis.com/revoke");
+        // A server of one's own does not share its tokens with the preset's.
+        assert!(login.endpoints.revocation.is_none() && login.endpoints.authorization.is_none());
         let params: Vec<(&str, &str)> =
             login.authorize.iter().map(|(name, values)| (name.as_str(), values[0].source())).collect();
         assert_eq!(params, [("access_type", "offline"), ("prompt", "none")]);
