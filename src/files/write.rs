@@ -10,7 +10,7 @@ use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, Dir, FileType, unlinkat};
 use rustix::io::Errno;
@@ -21,6 +21,13 @@ const RANDOM: usize = 6;
 
 /// The end of a temporary file's name.
 const STAGED: &str = ".tmp";
+
+/// A name such as the temporary file for `path` has: to ask whether git would take it.
+#[must_use]
+pub fn staged_like(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}{STAGED}", "x".repeat(RANDOM)))
+}
 
 /// Why a checked replacement did not happen.
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use url::Url;
 
 use super::error::Error;
 use super::redirect::Hop;
+use crate::mask::Masker;
 
 /// A request method: any token (RFC 9110 §9.1), kept in the case in which it was written, since methods are case-sensitive.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -147,6 +148,8 @@ pub struct SecretParts {
     pub headers: Vec<String>,
     /// The names, never the values, of the secrets in the body; `None` when it holds none.
     pub body: Option<Vec<String>>,
+    /// Finds known secrets in a file that is sent; it is read for that only when a redirect would take it to another origin.
+    pub known: Option<Masker>,
 }
 
 impl fmt::Debug for Request {

@@ -12,7 +12,7 @@ use url::Url;
 
 use super::error::Error;
 use super::head;
-use super::message::{Method, Request, SentHead};
+use super::message::{Body, Method, Request, SentHead};
 use crate::mask::is_secret_header;
 use crate::trust::{Origin, Refusal, Scheme};
 
@@ -102,7 +102,8 @@ impl Trip {
             self.request.headers.retain(|(name, _)| !name.to_ascii_lowercase().starts_with("content-"));
         }
         if from != to {
-            if let Some(secrets) = self.request.secret.body.take() {
+            let in_file = holds_known(&self.request).then(Vec::new);
+            if let Some(secrets) = self.request.secret.body.take().or(in_file) {
                 return Err(Error::Refused(Refusal::RedirectedBody { origin: to, secrets }));
             }
             hop.left_behind = leave_secrets(&mut self.request);
@@ -176,6 +177,14 @@ fn target(base: &Url, locations: &[&[u8]]) -> Result<Url, Error> {
         url.set_fragment(base.fragment());
     }
     Ok(url)
+}
+
+/// Whether the file that is sent holds a known secret. One that can't be read can't be sent either.
+fn holds_known(request: &Request) -> bool {
+    match (&request.body, &request.secret.known) {
+        (Some(file @ Body::File { .. }), Some(known)) => file.any_part(&|part| known.finds(part)).unwrap_or(true),
+        _ => false,
+    }
 }
 
 /// Takes out what belongs to the origin that is left: its name, and all that is secret. Gives the names of what was secret.

@@ -1,7 +1,9 @@
 //! Takes values out of an answer: learns its secrets, captures, stores, saves.
 
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use url::Url;
 
@@ -129,10 +131,90 @@ impl Run<'_, '_> {
         if memchr::memmem::find(answer.body, MARK).is_none() {
             return;
         }
-        let Ok(Value::Object(members)) = answer.json() else { return };
-        if members.contains_key("access_token") {
+        // No tree of the whole: a server may send anything beside the mark.
+        let Ok(TopMembers(members)) = serde_json::from_slice(answer.body) else { return };
+        if members.iter().any(|(name, _)| name == "access_token") {
             members.iter().filter(|(name, _)| is_secret_name(name)).for_each(|(_, value)| self.values.protect(value));
         }
+    }
+}
+
+/// The members of a JSON object that are texts or numbers; what nests deeper is read past.
+struct TopMembers(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for TopMembers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+        impl<'de> Visitor<'de> for Members {
+            type Value = TopMembers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<TopMembers, M::Error> {
+                let mut members = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    let Flat(value) = map.next_value()?;
+                    if is_secret_name(&name) {
+                        members.extend(value.map(|value| (name, value)));
+                    }
+                }
+                Ok(TopMembers(members))
+            }
+        }
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// A text or a number; of anything else nothing.
+struct Flat(Option<Value>);
+
+impl<'de> Deserialize<'de> for Flat {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalar;
+        impl<'de> Visitor<'de> for Scalar {
+            type Value = Flat;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Flat, E> {
+                Ok(Flat(Some(Value::from(text))))
+            }
+
+            fn visit_u64<E>(self, number: u64) -> Result<Flat, E> {
+                Ok(Flat(Some(Value::from(number))))
+            }
+
+            fn visit_i64<E>(self, number: i64) -> Result<Flat, E> {
+                Ok(Flat(Some(Value::from(number))))
+            }
+
+            fn visit_f64<E>(self, number: f64) -> Result<Flat, E> {
+                Ok(Flat(Some(Value::from(number))))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Flat, E> {
+                Ok(Flat(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Flat, E> {
+                Ok(Flat(None))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut items: S) -> Result<Flat, S::Error> {
+                while items.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Flat(None))
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Flat, M::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Flat(None))
+            }
+        }
+        deserializer.deserialize_any(Scalar)
     }
 }
 

@@ -265,6 +265,7 @@ impl<'r> Run<'r, '_> {
         {
             request.secret.body.get_or_insert_default();
         }
+        request.secret.known = Some(self.masker.clone());
     }
 
     /// Takes values from the answer, saves what is stored, then looks at what must hold.

@@ -170,6 +170,10 @@ impl Store {
         let made = if ignores { None } else { self.make_ignore(&ignore)? };
         let probe = Change { path: vec![STORED.to_owned(), "probe".to_owned()], value: Some(Value::Bool(true)), tag: None };
         edit::apply(&self.read()?, &[probe]).map_err(|error| self.failed(&error))?;
+        // A killed save leaves its temporary file behind: git must not take that either.
+        if git::standing(&write::staged_like(&self.local)) == Standing::NotIgnored {
+            return Err(StoreError::Exposed { shown: self.beside(".….tmp"), tracked: false });
+        }
         write::probe(&self.local).map_err(|error| self.failed(&error))?;
         Ok(made)
     }

@@ -330,6 +330,24 @@ fn a_file_with_a_known_secret_goes_nowhere_else() {
         let ran = runner.run_unchecked();
         assert_eq!((ran.exit, project.foreign.connections()), (6, 0), "{what}\n{}", ran.all_output());
     }
+    // Not behind a redirect either.
+    for status in [307, 308] {
+        let foreign = Server::start(|_| Answer::json(200, "{}"));
+        let target = foreign.url();
+        let own = Server::start(move |_| Answer::status(status).header("Location", target.as_str()));
+        let environment = format!("variables: {{api_url: {}, client_secret: !secret}}\n", own.url());
+        let runner = Runner::new()
+            .file("environments/dev.yaml", environment)
+            .file("environments/dev.local.yaml", format!("variables: {{client_secret: {SECRET}}}\n"))
+            .file("notes.txt", format!("key = {SECRET}\n"))
+            .file("plain.txt", "nothing\n")
+            .args(["c.yaml", "--env", "dev"]);
+        let ran = runner.file("c.yaml", "requests: [{url: '{{ api_url }}/', body: {file: notes.txt}}]\n").run_unchecked();
+        assert_eq!((ran.exit, foreign.connections()), (6, 0), "{status}\n{}", ran.all_output());
+        let again = ran.again().file("c.yaml", "requests: [{url: '{{ api_url }}/', body: {file: plain.txt}}]\n");
+        assert_eq!(again.args(["c.yaml", "--env", "dev"]).run_unchecked().exit, 0);
+        assert_eq!(foreign.requests()[0].text(), "nothing\n");
+    }
     let project = Project::new();
     let ran = project.runner("requests: [{url: OWN/, body: {file: notes.txt}}]").file("notes.txt", SECRET).run_unchecked();
     assert_eq!((ran.exit, project.own.requests()[0].text().as_str()), (0, SECRET), "{}", ran.all_output());
