@@ -171,9 +171,8 @@ impl Store {
         let probe = Change { path: vec![STORED.to_owned(), "probe".to_owned()], value: Some(Value::Bool(true)), tag: None };
         edit::apply(&self.read()?, &[probe]).map_err(|error| self.failed(&error))?;
         // A killed save leaves its temporary file behind: git must not take that either.
-        if git::standing(&write::staged_like(&self.local)) == Standing::NotIgnored {
-            return Err(StoreError::Exposed { shown: self.beside(".….tmp"), tracked: false });
-        }
+        let staged = write::staged_like(&self.local);
+        self.refuse_exposed_at(&staged, &self.beside(&staged.file_name().unwrap_or_default().to_string_lossy()))?;
         write::probe(&self.local).map_err(|error| self.failed(&error))?;
         Ok(made)
     }
@@ -234,11 +233,15 @@ impl Store {
 
     /// Refuses a file that git tracks or would take.
     fn refuse_exposed(&self) -> Result<(), StoreError> {
-        match git::standing(&self.local) {
+        self.refuse_exposed_at(&self.local, &self.shown)
+    }
+
+    fn refuse_exposed_at(&self, path: &Path, shown: &str) -> Result<(), StoreError> {
+        match git::standing(path) {
             Standing::Outside | Standing::Ignored => Ok(()),
             Standing::Unclear(reason) => Err(self.failed(&format!("can't tell whether git tracks it: {reason}"))),
-            Standing::Tracked => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: true }),
-            Standing::NotIgnored => Err(StoreError::Exposed { shown: self.shown.clone(), tracked: false }),
+            Standing::Tracked => Err(StoreError::Exposed { shown: shown.to_owned(), tracked: true }),
+            Standing::NotIgnored => Err(StoreError::Exposed { shown: shown.to_owned(), tracked: false }),
         }
     }
 
