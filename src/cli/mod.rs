@@ -115,13 +115,9 @@ impl Diagnostics {
     }
 }
 
-/// How many pieces of work are done before the time is looked at. The usual 61 let a server that sends without end (interim answers,
-/// each taken at once) hold a limit up for seconds.
-const PIECES_BETWEEN_LOOKS: u32 = 4;
-
 /// What drives everything that waits, on the current thread.
 fn runtime() -> Result<tokio::runtime::Runtime, Diagnostic> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().event_interval(PIECES_BETWEEN_LOOKS).build();
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|error| Diagnostic::error(format!("the runtime could not be started: {error}")))
 }
 

@@ -232,7 +232,8 @@ impl World {
         let reused = self.issuer.lock().unwrap().reused - before;
         assert!(reused == 0 || self.lost, "a refresh token was spent twice");
         match &result {
-            Ok(_) => self.lost = false,
+            // A token that is still good says nothing about the refresh token that may be spent.
+            Ok(token) => self.lost = token.refreshing_since().is_some(),
             Err(error) => {
                 self.lost |= matches!(error, Error::Unanswered(_));
                 let expected = matches!(error, Error::Unanswered(_) | Error::Unusable { .. } | Error::Http(_));
