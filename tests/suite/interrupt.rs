@@ -18,7 +18,7 @@ use rustix::termios::{LocalModes, tcgetattr};
 use tempfile::TempDir;
 
 use crate::support::hostile::{Full, Hostile, silence};
-use crate::support::runner::{Runner, Running};
+use crate::support::runner::{Runner, Running, ignores_signals};
 use crate::support::server::{Answer, Server};
 
 /// A run that has stored a value and now waits for an answer that will not come in time.
@@ -291,13 +291,16 @@ fn in_a_session() {
     let screen = File::options().read(true).write(true).open(path).unwrap();
     ioctl_tiocsctty(&screen).unwrap();
     let stream = || Stdio::from(screen.try_clone().unwrap());
-    let mut child = Command::new(env!("CARGO_BIN_EXE_runner"))
-        .args(["c.yaml", "--secret", "password"])
-        .stdin(stream())
-        .stdout(stream())
-        .stderr(stream())
-        .spawn()
-        .unwrap();
+    // A suite started in the background or by `nohup` hands on ignored signals, which the program rightly leaves ignored.
+    let mut program = if ignores_signals() {
+        let mut program = Command::new("env");
+        program.args(["--default-signal=HUP,INT,TERM", env!("CARGO_BIN_EXE_runner")]);
+        program
+    } else {
+        Command::new(env!("CARGO_BIN_EXE_runner"))
+    };
+    let mut child =
+        program.args(["c.yaml", "--secret", "password"]).stdin(stream()).stdout(stream()).stderr(stream()).spawn().unwrap();
     println!("pid {}.", child.id());
     println!("code {}.", child.wait().unwrap().code().unwrap());
 }

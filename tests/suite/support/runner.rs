@@ -384,7 +384,7 @@ impl Ran {
 const ENDING: u64 = 1 | 1 << 1 | 1 << 14;
 
 /// Whether this process was started with a signal ignored that asks for the end, where the system tells it.
-fn ignores_signals() -> bool {
+pub(crate) fn ignores_signals() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let set = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     set.and_then(|set| u64::from_str_radix(set.trim(), 16).ok()).is_some_and(|set| set & ENDING != 0)
